@@ -1,0 +1,8 @@
+include(GNUInstallDirs)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/pingti.pc.in ${PROJECT_BINARY_DIR}/pingti.pc @ONLY)
+install(TARGETS pingti_shared pingti_static LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET pingti)
+  install(TARGETS pingti RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(FILES ${PROJECT_SOURCE_DIR}/include/pingti.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${PROJECT_BINARY_DIR}/pingti.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

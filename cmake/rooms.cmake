@@ -1,0 +1,41 @@
+# Every room is a folder of src/; a file added to a room is built without touching this list.
+set(PINGTI_LIBRARY_ROOMS base tensor op backend format text model infer)
+set(PINGTI_LIBRARY_SOURCES)
+foreach(room IN LISTS PINGTI_LIBRARY_ROOMS)
+  file(GLOB_RECURSE found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${room}/*.c)
+  list(APPEND PINGTI_LIBRARY_SOURCES ${found})
+endforeach()
+
+# Kernels are compiled once per instruction set from one source each; which one runs is decided at run time.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+  set(PINGTI_AVX2 -mavx2 -mfma -mf16c)
+  set(PINGTI_AVX512 ${PINGTI_AVX2} -mavx512f -mavx512bw -mavx512vl -mavx512dq)
+  set(PINGTI_AVX512VNNI ${PINGTI_AVX512} -mavx512vnni)
+  foreach(isa avx2 avx512 avx512vnni)
+    string(TOUPPER ${isa} upper)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backend/cpu/x86/${isa}.c PROPERTIES COMPILE_OPTIONS "${PINGTI_${upper}}")
+  endforeach()
+else()
+  list(FILTER PINGTI_LIBRARY_SOURCES EXCLUDE REGEX "/cpu/x86/")
+endif()
+
+add_library(pingti_objects OBJECT ${PINGTI_LIBRARY_SOURCES})
+target_include_directories(pingti_objects PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+set(PINGTI_LINK PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::SODIUM Threads::Threads m)
+target_link_libraries(pingti_objects PUBLIC ${PINGTI_LINK})
+
+add_library(pingti_static STATIC $<TARGET_OBJECTS:pingti_objects>)
+set_target_properties(pingti_static PROPERTIES OUTPUT_NAME pingti)
+target_include_directories(pingti_static PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+target_link_libraries(pingti_static PUBLIC ${PINGTI_LINK})
+
+add_library(pingti_shared SHARED $<TARGET_OBJECTS:pingti_objects>)
+set_target_properties(pingti_shared PROPERTIES OUTPUT_NAME pingti VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+target_include_directories(pingti_shared PUBLIC ${PROJECT_SOURCE_DIR}/include)
+target_link_libraries(pingti_shared PRIVATE ${PINGTI_LINK})
+
+file(GLOB PINGTI_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.c)
+if(PINGTI_CLI_SOURCES)
+  add_executable(pingti ${PINGTI_CLI_SOURCES})
+  target_link_libraries(pingti PRIVATE pingti_static PkgConfig::EDIT)
+endif()

@@ -1,0 +1,17 @@
+/* Bump allocator: many small pieces, freed together. With a limit it refuses beyond it (hostile input), otherwise it
+ * grows by chunks. reset keeps the chunks, so a step that reuses its arena allocates nothing after the first time.
+ * Memory is 64-byte aligned and zeroed. One owner thread. */
+#ifndef PINGTI_BASE_ARENA_H
+#define PINGTI_BASE_ARENA_H
+#include <stddef.h>
+
+typedef struct arena arena;
+
+arena *arena_new(size_t limit);                            /* total bytes allowed; 0 = no limit */
+void arena_free(arena *a);
+void arena_reset(arena *a);
+void *arena_try(arena *a, size_t n, size_t size);          /* NULL: overflow, over the limit, or no memory */
+void *arena_must(arena *a, size_t n, size_t size);         /* stops the process instead: sizes the program chose */
+char *arena_copy(arena *a, const char *text, size_t len);  /* NUL-terminated; NULL like arena_try */
+size_t arena_used(const arena *a);
+#endif

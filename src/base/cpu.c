@@ -1,0 +1,92 @@
+#include "base/cpu.h"
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const isa_names[CPU_ISA_COUNT] = { "scalar", "avx2", "avx512", "avx512vnni" };
+
+cpu_isa cpu_best_isa(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    if (!avx2) return CPU_SCALAR;
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    if (!avx512) return CPU_AVX2;
+    return __builtin_cpu_supports("avx512vnni") ? CPU_AVX512VNNI : CPU_AVX512;
+#else
+    return CPU_SCALAR;
+#endif
+}
+
+const char *cpu_isa_name(cpu_isa isa) { return isa < CPU_ISA_COUNT ? isa_names[isa] : "unknown"; }
+
+bool cpu_isa_from_name(const char *name, cpu_isa *isa) {
+    for (int i = 0; i < CPU_ISA_COUNT; i++)
+        if (strcmp(name, isa_names[i]) == 0) return *isa = (cpu_isa)i, true;
+    return false;
+}
+
+cpu_isa cpu_chosen_isa(void) {
+    cpu_isa best = cpu_best_isa(), wanted;
+    const char *name = getenv("PINGTI_ISA");
+    return name && cpu_isa_from_name(name, &wanted) && wanted < best ? wanted : best;
+}
+
+static char model_name[128] = "unknown";
+static pthread_once_t model_once = PTHREAD_ONCE_INIT;
+
+static void read_model_name(void) {
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    while (f && fgets(line, sizeof line, f)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
+        line[strcspn(line, "\n")] = 0;
+        snprintf(model_name, sizeof model_name, "%.120s", colon + 2);
+        break;
+    }
+    if (f) fclose(f);
+}
+
+const char *cpu_model_name(void) {
+    pthread_once(&model_once, read_model_name);
+    return model_name;
+}
+
+int cpu_count(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}
+
+static unsigned long long read_number(const char *path) {
+    unsigned long long value = 0;
+    FILE *f = fopen(path, "r");
+    if (!f) return 0;
+    if (fscanf(f, "%llu", &value) != 1) value = 0;
+    fclose(f);
+    return value;
+}
+
+unsigned long long cpu_memory_bytes(void) {
+    unsigned long long all = (unsigned long long)sysconf(_SC_PHYS_PAGES) * (unsigned long long)sysconf(_SC_PAGESIZE);
+    unsigned long long limit = read_number("/sys/fs/cgroup/memory.max");
+    return limit && limit < all ? limit : all;
+}
+
+unsigned long long cpu_memory_available(void) {
+    FILE *f = fopen("/proc/meminfo", "r");
+    unsigned long long kib = 0, all = cpu_memory_bytes();
+    char line[128];
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1) break;
+    if (f) fclose(f);
+    unsigned long long used = read_number("/sys/fs/cgroup/memory.current"), limit = read_number("/sys/fs/cgroup/memory.max");
+    unsigned long long here = limit ? (limit > used ? limit - used : 0) : all;
+    return kib && kib * 1024 < here ? kib * 1024 : here;
+}

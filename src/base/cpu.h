@@ -1,0 +1,17 @@
+/* What this processor can do, asked once. PINGTI_ISA=scalar|avx2|avx512|avx512vnni in the environment lowers the choice
+ * (tests run every level the machine has). */
+#ifndef PINGTI_BASE_CPU_H
+#define PINGTI_BASE_CPU_H
+#include <stdbool.h>
+
+typedef enum cpu_isa { CPU_SCALAR, CPU_AVX2, CPU_AVX512, CPU_AVX512VNNI, CPU_ISA_COUNT } cpu_isa;
+
+cpu_isa cpu_best_isa(void);             /* what the hardware and the operating system allow */
+cpu_isa cpu_chosen_isa(void);           /* the same, lowered by PINGTI_ISA */
+const char *cpu_isa_name(cpu_isa isa);
+bool cpu_isa_from_name(const char *name, cpu_isa *isa);
+const char *cpu_model_name(void);       /* as the system reports it, or "unknown" */
+int cpu_count(void);                    /* processors this process may run on */
+unsigned long long cpu_memory_bytes(void);      /* physical memory, lowered by a cgroup limit */
+unsigned long long cpu_memory_available(void);  /* what could be allocated now without swapping */
+#endif

@@ -1,0 +1,43 @@
+#include "base/mem.h"
+#include <stdio.h>
+#include <string.h>
+
+static void no_memory(err *e, size_t n, size_t size) {
+    err_set(e, ERR_MEMORY, "out of memory");
+    err_expected(e, "%zu x %zu bytes", n, size);
+    err_hint(e, "use a smaller model, a shorter context, or free memory");
+}
+
+void *mem_array(size_t n, size_t size, err *e) {
+    void *p = calloc(n ? n : 1, size ? size : 1); /* calloc checks the product */
+    if (!p) no_memory(e, n, size);
+    return p;
+}
+
+static void *or_stop(void *p, size_t n, size_t size) {
+    if (p) return p;
+    fprintf(stderr, "pingti: out of memory (%zu x %zu bytes)\n", n, size);
+    abort();
+}
+
+void *mem_must(size_t n, size_t size) { return or_stop(calloc(n ? n : 1, size ? size : 1), n, size); }
+
+void *mem_must_grow(void *old, size_t n, size_t size) {
+    void *p = reallocarray(old, n ? n : 1, size ? size : 1);
+    return or_stop(p, n, size);
+}
+
+char *mem_must_copy(const char *text, size_t len) {
+    char *p = mem_must(len + 1, 1);
+    if (len) memcpy(p, text, len);
+    return p;
+}
+
+void *mem_aligned(size_t bytes, err *e) {
+    size_t rounded;
+    void *p = NULL;
+    if (!__builtin_add_overflow(bytes, 63, &rounded)) p = aligned_alloc(64, (rounded & ~(size_t)63) ? rounded & ~(size_t)63 : 64);
+    if (!p) return no_memory(e, bytes, 1), NULL;
+    memset(p, 0, bytes);
+    return p;
+}

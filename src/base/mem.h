@@ -1,0 +1,18 @@
+/* Heap memory. Sizes that derive from outside input go through mem_array: overflow-checked, zeroed, NULL with a filled
+ * error when there is no memory. mem_must is for small sizes that the program itself chose; when even that fails the
+ * process says so and stops, since nothing could be reported in order any more. Free with free(). Any thread. */
+#ifndef PINGTI_BASE_MEM_H
+#define PINGTI_BASE_MEM_H
+#include "base/err.h"
+#include <stdint.h>
+#include <stdlib.h>
+
+void *mem_array(size_t n, size_t size, err *e);            /* zeroed n*size bytes (at least 1) */
+void *mem_must(size_t n, size_t size);                     /* zeroed; stops the process when there is none */
+void *mem_must_grow(void *old, size_t n, size_t size);     /* realloc to n*size; new bytes are not set */
+char *mem_must_copy(const char *text, size_t len);         /* NUL-terminated copy of len bytes */
+void *mem_aligned(size_t bytes, err *e);                   /* zeroed, 64-byte aligned; free() */
+
+static inline bool mem_mul(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_mul_overflow(a, b, out); }
+static inline bool mem_add(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_add_overflow(a, b, out); }
+#endif

@@ -1,0 +1,15 @@
+/* Thread pool for the kernels of one engine. pool_run hands out task numbers 0..n-1; every task must write only its own
+ * outputs, so the thread count never changes a result. The caller works too; idle workers sleep.
+ * One thread may call pool_run at a time. */
+#ifndef PINGTI_BASE_POOL_H
+#define PINGTI_BASE_POOL_H
+#include <stddef.h>
+
+typedef struct pool pool;
+typedef void (*pool_task)(void *ctx, size_t task, int worker); /* worker: 0..pool_threads-1, for scratch memory */
+
+pool *pool_new(int threads);  /* threads >= 1, the caller included; fewer when the system refuses more */
+void pool_free(pool *p);
+int pool_threads(const pool *p);                                 /* 1 when p is NULL */
+void pool_run(pool *p, size_t n, pool_task task, void *ctx);     /* p NULL: in the calling thread */
+#endif
