@@ -1,0 +1,50 @@
+/* The storage formats as code: each is defined by its scalar functions, which are the specification every faster kernel
+ * is held against. Pure functions, any thread.
+ *
+ * Two precisions (design decision 2):
+ *   exact  weights are turned into f32 and multiplied with f32 activations;
+ *   fast   activations are int8 blocks within one row (act_q8), sums within a block are exact integers, and blocks are
+ *          added in the order of k by one fused multiply-add each: f = fma((float)isum, ws * xs, f), f from +0.
+ * Both depend on one weight row and one activation row alone. */
+#ifndef PINGTI_TENSOR_QUANT_H
+#define PINGTI_TENSOR_QUANT_H
+#include "tensor/dtype.h"
+#include <stddef.h>
+
+enum { ACT_BLOCK = 32, ACT_SUB = 16 };
+
+/* One activation row as int8: x[i] ~ scale[i/32] * q[i]; q in [-127,127]. sum[j] = q summed over [16j, 16j+16).
+ * n is padded with zeros to a multiple of 32. Memory is the caller's (act_q8_bytes). */
+typedef struct act_q8 {
+    size_t n;        /* padded length */
+    int8_t *q;       /* [n], 64-byte aligned */
+    float *scale;    /* [n/32] */
+    int16_t *sum;    /* [n/16] */
+} act_q8;
+
+size_t act_q8_bytes(size_t n);                       /* memory of a row of n elements, a multiple of 64 */
+act_q8 act_q8_at(void *memory, size_t n);            /* lays the arrays out in 64-byte aligned memory */
+/* scale = max|x| / 127 of the block, q = x / scale rounded to nearest even; a block of zeros has scale 0. */
+void act_q8_from_f32(const float *x, size_t n, act_q8 *out);
+
+typedef void (*quant_to_f32_fn)(const void *src, float *dst, size_t n);
+typedef void (*quant_from_f32_fn)(const float *src, void *dst, size_t n);
+typedef float (*quant_dot_fn)(const void *w, const act_q8 *x, size_t n);
+
+typedef struct quant_traits {
+    const char *name;
+    uint32_t block_elems, block_bytes;
+    quant_to_f32_fn to_f32;     /* equal to the format's definition bit for bit */
+    quant_from_f32_fn from_f32; /* NULL: cannot be encoded here */
+    quant_dot_fn dot;           /* NULL for plain floats: they always multiply with f32 activations */
+} quant_traits;
+
+const quant_traits *quant_of(dtype t);
+
+/* Plain conversions used everywhere; round to nearest even, NaN stays NaN. */
+float f16_to_f32(uint16_t h);
+uint16_t f32_to_f16(float f);
+float bf16_to_f32(uint16_t h);
+uint16_t f32_to_bf16(float f);
+float f8_e4m3_to_f32(uint8_t b); /* OCP FP8 E4M3FN: no infinity, 0x7f and 0xff are NaN */
+#endif

@@ -1,0 +1,30 @@
+/* A tensor: 2-D row-major, x[rows, cols]; n stacks several of the same shape (experts, heads). y[T,out] = x[T,in] W[out,in]^T.
+ * Plain data; `data` is borrowed (a mapped file, an arena). grad, when not NULL, is f32 of the same shape. */
+#ifndef PINGTI_TENSOR_TENSOR_H
+#define PINGTI_TENSOR_TENSOR_H
+#include "tensor/dtype.h"
+#include <stddef.h>
+
+typedef struct tensor {
+    dtype type;
+    uint32_t n;          /* stacked matrices, >= 1 */
+    uint64_t rows, cols;
+    uint64_t stride;     /* bytes from one row to the next */
+    void *data;
+    float *grad;
+    /* FP8 as published for DeepSeek-V3/R1: value = stored * block_scale[(row/128), (col/128)] of the same matrix. NULL: none. */
+    const float *block_scale;
+    uint32_t scale_rows, scale_cols;
+} tensor;
+
+static inline const void *tensor_row(const tensor *t, uint64_t i, uint64_t row) {
+    return (const char *)t->data + (i * t->rows + row) * t->stride;
+}
+static inline float *tensor_f32(const tensor *t, uint64_t row) { return (float *)((char *)t->data + row * t->stride); }
+static inline uint64_t tensor_count(const tensor *t) { return t->n * t->rows * t->cols; }
+
+/* Row `row` of matrix i as f32, block scale applied. out[cols]. */
+void tensor_row_to_f32(const tensor *t, uint64_t i, uint64_t row, float *out);
+/* A view of f32 memory. */
+tensor tensor_view_f32(float *data, uint64_t rows, uint64_t cols);
+#endif
