@@ -50,9 +50,10 @@ typedef struct add_args { tensor *y; tensor *a; tensor *b; } add_args;
 typedef struct gather_args { tensor *y; tensor *x; const int32_t *rows; } gather_args; /* y[i] = x[rows[i]] */
 
 /* How a router turns scores into experts and their weights. Order: scoring, selection (groups), weights. */
+enum { ROUTER_MAX_GROUPS = 256 };
 typedef struct router_spec {
     uint32_t experts, top_k;
-    uint32_t groups, top_groups;   /* 0 or 1: no groups */
+    uint32_t groups, top_groups;   /* 0 or 1: no groups; at most ROUTER_MAX_GROUPS */
     bool sigmoid;                  /* DeepSeek-V3; otherwise softmax over all experts */
     bool group_top2;               /* group score: sum of its two best (V3), otherwise its best (V2) */
     bool normalize;                /* weights divided by their sum (+1e-20 for sigmoid, as published) */
