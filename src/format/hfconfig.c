@@ -30,7 +30,7 @@ static bool keep_template(const char *text, size_t n, const char *where, char **
 
 static bool template_file(const char *dir, const char *name, char **out, err *e) {
     char *path = file_join(dir, name), *text = NULL;
-    size_t n;
+    size_t n = 0;
     bool ok = true;
     if (file_exists(path)) ok = (text = file_read(path, MAX_TEMPLATE, &n, e)) && keep_template(text, n, path, out, e);
     free(text);

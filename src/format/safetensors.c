@@ -129,7 +129,7 @@ static bool take_shape(const shard *f, const char *name, const json_t *entry, na
     *rank = json_array_size(shape);
     *count = 1;
     for (size_t i = 0; i < *rank; i++) {
-        uint64_t dim;
+        uint64_t dim = 0;
         if (!take_whole(json_array_get(shape, i), &dim)) return bad(f, name, "has a dimension that is not a whole number", e) || err_expected(e, "0 to %" PRId64, INT64_MAX);
         if (!mem_mul(*count, dim, count)) return bad(f, name, "has a size that overflows", e);
         if (i < TENSOR_MAX_DIMS) t->dims[i] = dim;
@@ -139,7 +139,7 @@ static bool take_shape(const shard *f, const char *name, const json_t *entry, na
 }
 
 static bool check_bytes(const shard *f, const named_tensor *t, const char *type, uint64_t count, const extent *x, err *e) {
-    uint64_t bits;
+    uint64_t bits = 0;
     if (!mem_mul(count, type_bits(type), &bits) || bits % 8) return bad(f, t->name, "has a size that overflows or is not whole bytes", e);
     if (bits / 8 == x->end - x->start) return true;
     char shape[96];
@@ -160,8 +160,8 @@ static bool take_tensor(safetensors *s, size_t no, const json_t *entry, uint64_t
     const shard *f = &s->shards[no];
     const char *type = NULL;
     named_tensor t = { 0 };
-    uint64_t count;
-    size_t rank;
+    uint64_t count = 0;
+    size_t rank = 0;
     if (len == 0 || len > MAX_NAME || memchr(key, 0, len))
         return err_set(e, ERR_FORMAT, "a tensor's name is empty, too long or contains a NUL byte") || err_where(e, "%s", f->name) || err_got(e, "%zu bytes", len);
     if (!(t.name = arena_copy(s->names, key, len))) return err_set(e, ERR_LIMIT, "the names of the tensors need more memory than allowed") || err_where(e, "%s", f->name);
@@ -244,7 +244,7 @@ static bool header_length(const shard *f, uint64_t *n, err *e) {
 
 static bool read_shard(safetensors *s, size_t no, err *e) {
     shard *f = &s->shards[no];
-    uint64_t n;
+    uint64_t n = 0;
     if (!header_length(f, &n, e)) return false;
     const char *text = (const char *)f->data + 8;
     if (!few_values(text, n))
@@ -357,7 +357,7 @@ static bool check_index(const safetensors *s, const json_t *weights, const map *
     const char *tensor;
     const json_t *v;
     json_object_foreach((json_t *)(uintptr_t)weights, tensor, v) {
-        int64_t want, got;
+        int64_t want = 0, got = 0;
         bool there = map_get(s->seen, tensor, strlen(tensor), &got);
         if (there && map_get(shard_of, json_string_value(v), json_string_length(v), &want) && want == got) continue;
         return err_set(e, ERR_FORMAT, "tensor '%s' is not in the file that the index says", tensor) || err_where(e, "%s", where) ||
