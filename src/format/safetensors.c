@@ -12,6 +12,7 @@
 enum {
     MAX_HEADER = 100 * 1000 * 1000, /* the format's own bound */
     MAX_VALUES = 8 << 20,           /* JSON values in a header: bounds the memory that parsing takes */
+    MAX_INDEX = 32 << 20,           /* of model.safetensors.index.json: some 300000 tensors */
     MAX_NAME = 4096,
     MAX_SHARDS = 9999,
     NAMES_BUDGET = 512 << 20,
@@ -376,7 +377,7 @@ static safetensors *open_index(const char *dir, const char *path, err *e) {
     size_t n = 0;
     bool ok = false;
     map *shard_of = map_new(16);
-    json_t *index = js_read(path, MAX_HEADER, e);
+    json_t *index = js_read(path, MAX_INDEX, e);
     const json_t *weights = index ? json_object_get(index, "weight_map") : NULL;
     if (!index) goto done;
     if (!json_is_object(weights)) {

@@ -49,6 +49,40 @@ static void shards_are_joined(void **state) {
     drop("pytorch_model.bin");
 }
 
+/* The Hugging Face cache: models--x/snapshots/rev/<name> is a link to models--x/blobs/<sum>. */
+static void links_of_the_cache_are_followed(void **state) {
+    (void)state;
+    static const char *const folders[] = { "blobs", "snapshots", "snapshots/rev" };
+    char path[160], snapshot[80];
+    err e = { 0 };
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, folders[i]);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    snprintf(snapshot, sizeof snapshot, "%s/snapshots/rev", dir);
+    put_shard("blobs/sum", "{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4);
+    put_shard("outside", "{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4);
+    put("snapshots/rev/model.safetensors.index.json", "{\"weight_map\":{\"a\":\"m.safetensors\"}}");
+    snprintf(path, sizeof path, "%s/m.safetensors", snapshot);
+    assert_int_equal(symlink("../../outside", path), 0);
+    assert_null(safetensors_open_dir(snapshot, &e));
+    check_message(&e, ERR_FORMAT, "leaves the model's folder");
+    unlink(path);
+    assert_int_equal(symlink("../../blobs/sum", path), 0);
+    safetensors *s = safetensors_open_dir(snapshot, &e);
+    check_ok(s != NULL, &e);
+    assert_int_equal(tensor_set_find(safetensors_tensors(s), "a")->n_dims, 0);
+    safetensors_close(s);
+    unlink(path);
+    drop("outside");
+    drop("blobs/sum");
+    drop("snapshots/rev/model.safetensors.index.json");
+    for (size_t i = 3; i-- > 0;) {
+        snprintf(path, sizeof path, "%s/%s", dir, folders[i]);
+        assert_int_equal(rmdir(path), 0);
+    }
+}
+
 static void check_rope(const char *config, const char *expected) {
     err e = { 0 };
     json_t *c = js_parse(config, strlen(config), "config.json", &e), *rope = hfconfig_rope(c, &e);
@@ -166,6 +200,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shards_are_joined),         cmocka_unit_test(rope_is_read_in_both_spellings), cmocka_unit_test(templates_come_from_three_places),
         cmocka_unit_test(inner_text_config_goes_up), cmocka_unit_test(golden_files_read),
+        cmocka_unit_test(links_of_the_cache_are_followed),
     };
     return cmocka_run_group_tests(tests, prepare, clean);
 }
