@@ -230,11 +230,12 @@ static bool few_values(const char *text, uint64_t n) {
 }
 
 static bool header_length(const shard *f, uint64_t *n, err *e) {
-    if (f->size < 8 || foreign_is_pickle(f->data, (size_t)f->size)) return foreign_refuse(f->data, (size_t)f->size, "safetensors", f->name, e);
+    if (f->size < 8) return foreign_refuse(f->data, (size_t)f->size, "safetensors", f->name, e);
     *n = 0;
     for (int i = 0; i < 8; i++) *n |= (uint64_t)f->data[i] << (8 * i);
     if (f->size > 8 && *n <= MAX_HEADER && *n <= f->size - 8 && *n >= 2 && f->data[8] == '{') return true;
-    if (*n > MAX_HEADER || (f->size > 8 && f->data[8] != '{')) {
+    /* Only now: a valid length may begin like a pickle (0x80 0x02) or a zip archive. */
+    if (*n > MAX_HEADER || (f->size > 8 && f->data[8] != '{') || foreign_is_pickle(f->data, (size_t)f->size)) {
         foreign_refuse(f->data, (size_t)f->size, "safetensors", f->name, e);
         return err_expected(e, "a header of at most %d bytes, starting with '{'", MAX_HEADER);
     }

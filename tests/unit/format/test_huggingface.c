@@ -83,6 +83,21 @@ static void links_of_the_cache_are_followed(void **state) {
     }
 }
 
+/* Was refused as a pickle: a header of 0x280 bytes begins 80 02, as pickles of protocol 2 do. */
+static void header_lengths_that_look_like_a_pickle(void **state) {
+    (void)state;
+    for (size_t n = 0x200; n < 0x600; n++) {
+        char *header = malloc(n + 1);
+        assert_non_null(header);
+        memset(header, ' ', n);
+        memcpy(header, "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 57 - 3);
+        header[n] = 0;
+        safetensors_accepted(header, 4);
+        free(header);
+    }
+    safetensors_bytes_refused("\x80\x02}q\x01X\x01\0\0{\0", 11, ERR_FORMAT, "never opened");
+}
+
 static void check_rope(const char *config, const char *expected) {
     err e = { 0 };
     json_t *c = js_parse(config, strlen(config), "config.json", &e), *rope = hfconfig_rope(c, &e);
@@ -200,6 +215,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shards_are_joined),         cmocka_unit_test(rope_is_read_in_both_spellings), cmocka_unit_test(templates_come_from_three_places),
         cmocka_unit_test(inner_text_config_goes_up), cmocka_unit_test(golden_files_read),
+        cmocka_unit_test(header_lengths_that_look_like_a_pickle),
         cmocka_unit_test(links_of_the_cache_are_followed),
     };
     return cmocka_run_group_tests(tests, prepare, clean);
