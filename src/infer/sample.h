@@ -45,13 +45,21 @@ typedef struct sampled {
     token_logprob top[SAMPLE_MAX_LOGPROBS];    /* most likely first; equal ones by id */
 } sampled;
 
-/* tokens[0..n): prompt and answer so far, the answer from n_prompt on. logits[n_vocab] are overwritten.
- * scratch: n_vocab of these; owned by the caller and reused. Tokens at or beyond n_known (padding of the vocabulary that the
- * tokenizer does not know) are never chosen. */
-typedef struct sample_scratch {
+/* Memory of one drawing thread, reused for every token. */
+typedef struct sample_candidate {
     float p;
     int32_t id;
+} sample_candidate;
+typedef struct sample_scratch {
+    float *work;         /* [n_vocab] logits after bias and penalties */
+    sample_candidate *c; /* [n_vocab] */
+    int32_t *count;      /* [n_vocab], all zero between calls */
 } sample_scratch;
-sampled sample_token(const sample_params *p, float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens, size_t n,
+bool sample_scratch_new(sample_scratch *s, size_t n_vocab, err *e);
+void sample_scratch_free(sample_scratch *s);
+
+/* tokens[0..n): prompt and answer so far, the answer from n_prompt on. Tokens at or beyond n_known (padding of the vocabulary
+ * that the tokenizer does not know) are never chosen. */
+sampled sample_token(const sample_params *p, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens, size_t n,
                      size_t n_prompt, sample_scratch *scratch);
 #endif

@@ -62,21 +62,35 @@ static tensor *experts(const fwd *f, const model *m, const layer *l, tensor *x) 
     return l->shared.gate.w.data ? add(f, y, decoder_ffn(f, x, &l->shared)) : y;
 }
 
-static tensor *decoder_layer(const fwd *f, const model *m, int il, const batch *b, tensor *x) {
+/* out = x + attention + feed-forward. */
+static void decoder_layer(const fwd *f, const model *m, int il, const batch *b, tensor *x, tensor *out) {
     const layer *l = &m->layers[il];
     tensor *h = decoder_norm(f, x, &l->attn_norm, m->spec.eps);
-    x = add(f, x, (spec_is_mla(&m->spec) ? mla_attention : attention)(f, m, il, b, h));
-    fwd_observe(f, "attn", il, x);
-    h = decoder_norm(f, x, &l->ffn_norm, m->spec.eps);
-    x = add(f, x, m->spec.sparse[il] ? experts(f, m, l, h) : decoder_ffn(f, h, &l->ffn));
-    fwd_observe(f, "layer", il, x);
+    tensor *mid = add(f, x, (spec_is_mla(&m->spec) ? mla_attention : attention)(f, m, il, b, h));
+    fwd_observe(f, "attn", il, mid);
+    h = decoder_norm(f, mid, &l->ffn_norm, m->spec.eps);
+    op_add(f, (add_args){ out, mid, m->spec.sparse[il] ? experts(f, m, l, h) : decoder_ffn(f, h, &l->ffn) });
+    fwd_observe(f, "layer", il, out);
+}
+
+/* Serving, the layers use the same scratch memory one after another; training keeps every activation for the tape. */
+static tensor *all_layers(const fwd *f, const model *m, const batch *b, tensor *x) {
+    tensor *spare = f->tape ? NULL : fwd_tensor(f, b->T, m->spec.d);
+    for (int il = 0; il < (int)m->spec.layers; il++) {
+        tensor *out = f->tape ? fwd_tensor(f, b->T, m->spec.d) : spare;
+        arena_mark mark = arena_mark_now(f->mem);
+        decoder_layer(f, m, il, b, x, out);
+        if (!f->tape) arena_release(f->mem, mark);
+        spare = x;
+        x = out;
+    }
     return x;
 }
 
 tensor *model_forward(const fwd *f, const model *m, const batch *b) {
     tensor *x = fwd_tensor(f, b->T, m->spec.d);
     op_embed(f, (embed_args){ x, &m->embed, b->id });
-    for (int il = 0; il < (int)m->spec.layers; il++) x = decoder_layer(f, m, il, b, x);
+    x = all_layers(f, m, b, x);
     if (!b->n_out) return NULL;
     tensor *last = fwd_tensor(f, b->n_out, m->spec.d);
     op_gather(f, (gather_args){ last, x, b->out });
