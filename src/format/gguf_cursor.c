@@ -17,6 +17,7 @@ bool gguf_bad(gguf_cursor *c, uint64_t at, err_code code, const char *fmt, ...) 
 
 bool gguf_take(gguf_cursor *c, uint64_t n, const char *what, const unsigned char **bytes) {
     uint64_t left = c->size - c->at;
+    *bytes = NULL;
     if (n > left)
         return gguf_bad(c, c->at, ERR_FORMAT, "the file ends inside %s", what) || err_expected(c->e, "%" PRIu64 " more bytes", n) ||
                err_got(c->e, "%" PRIu64 " bytes to the end of the file", left) ||
@@ -35,6 +36,7 @@ bool gguf_take_u32(gguf_cursor *c, const char *what, uint32_t *v) {
 
 bool gguf_take_u64(gguf_cursor *c, const char *what, uint64_t *v) {
     uint32_t low, high;
+    *v = 0;
     if (c->size - c->at < 8) {
         const unsigned char *b;
         return gguf_take(c, 8, what, &b);

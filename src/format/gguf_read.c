@@ -154,7 +154,7 @@ static bool take_tensor_type(gguf *g, gguf_cursor *c, named_tensor *t, uint32_t 
     if (!type)
         gguf_bad(c, at, ERR_FORMAT, "tensor '%s' has a type that does not exist (number %" PRIu32 ")", t->name, *id);
     else if (!known)
-        gguf_bad(c, at, ERR_FORMAT, "tensor '%s' is of type %s, which was withdrawn from GGUF", t->name, type->name);
+        gguf_bad(c, at, ERR_UNSUPPORTED, "tensor '%s' is of type %s, which was withdrawn from GGUF", t->name, type->name);
     else
         gguf_bad(c, at, ERR_UNSUPPORTED, "tensor '%s' is of type %s, which this build cannot compute with", t->name, type->name);
     return err_hint(c->e, "get the model in another quantization, for example Q8_0 or Q4_K_M");

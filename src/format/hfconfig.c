@@ -94,6 +94,20 @@ bool hfconfig_open(hfconfig *c, const char *dir, err *e) {
     return ok;
 }
 
+static bool parse_object(const char *text, size_t n, const char *where, json_t **out, err *e) {
+    *out = js_parse(text, n, where, e);
+    return *out && (json_is_object(*out) || err_set(e, ERR_FORMAT, "not a JSON object") || err_where(e, "%s", where));
+}
+
+bool hfconfig_from_text(hfconfig *c, const char *config, size_t config_len, const char *tokenizer, size_t tokenizer_len, err *e) {
+    *c = (hfconfig){ 0 };
+    bool ok = parse_object(config, config_len, "config.json", &c->config, e) && merge_text_config(c->config, e) &&
+              (!tokenizer || parse_object(tokenizer, tokenizer_len, "tokenizer_config.json", &c->tokenizer, e)) &&
+              template_value(c, c->tokenizer ? js_get(c->tokenizer, "chat_template") : NULL, "tokenizer_config.json", e);
+    if (!ok) hfconfig_close(c);
+    return ok;
+}
+
 void hfconfig_close(hfconfig *c) {
     json_decref(c->config);
     json_decref(c->generation);

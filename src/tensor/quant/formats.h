@@ -15,4 +15,6 @@ static inline uint16_t load_u16(const void *p) {
     __builtin_memcpy(&v, p, sizeof v);
     return v;
 }
+
+static inline void store_u16(void *p, uint16_t v) { __builtin_memcpy(p, &v, sizeof v); }
 #endif
