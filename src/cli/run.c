@@ -1,15 +1,12 @@
 /* pingti run: one prompt, one text. The text alone goes to standard output. */
-#include "base/file.h"
 #include "cli/common_options.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/out.h"
 #include "cli/term.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { PROMPT_LIMIT = 256 << 20 };
 
 typedef struct run_options {
     model_choice choice;
@@ -41,34 +38,6 @@ typedef struct run_flow {
 } run_flow;
 
 /* ---- prompt ---- */
-
-static bool read_stdin(buf *b, err *e) {
-    char block[65536];
-    ssize_t n;
-    b->limit = PROMPT_LIMIT;
-    while ((n = read(STDIN_FILENO, block, sizeof block)) != 0) {
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return err_set(e, ERR_IO, "cannot read standard input: %s", strerror(errno));
-        if (!buf_put(b, block, (size_t)n)) return err_set(e, ERR_LIMIT, "the prompt is longer than %d MiB", PROMPT_LIMIT >> 20);
-    }
-    return true;
-}
-
-static bool read_prompt(const run_options *o, const opt_state *s, buf *b, err *e) {
-    const char *arg = opt_arg(s, 0);
-    if (o->file && arg) return err_set(e, ERR_USAGE, "the prompt is given twice") || err_expected(e, "either --file or an argument");
-    if (o->file) {
-        size_t n;
-        char *text = file_read(o->file, PROMPT_LIMIT, &n, e);
-        if (text) buf_put(b, text, n);
-        free(text);
-        return text != NULL;
-    }
-    if (arg && strcmp(arg, "-") != 0) return buf_puts(b, arg);
-    if (!arg && term_is(STDIN_FILENO))
-        return err_set(e, ERR_USAGE, "no prompt was given") || err_expected(e, "an argument, --file FILE, or text on standard input");
-    return read_stdin(b, e);
-}
 
 static bool chat_prompt(const run_options *o, const llm *l, const buf *text, token_list *out, err *e) {
     json_t *messages = json_array();
@@ -195,7 +164,7 @@ static int run(const void *options, const opt_state *s) {
     const char *path = choice_path(&o->choice, NULL, &e);
     if (!path) return cli_fail(&e);
     if (o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
-    bool ok = read_prompt(o, s, &text, &e) && (l = open_llm(path, &o->engine, o->quiet, &e)) &&
+    bool ok = input_text(o->file, opt_arg(s, 0), &text, &e) && (l = open_llm(path, &o->engine, o->quiet, &e)) &&
               (o->chat ? chat_prompt(o, l, &text, &prompt, &e) : plain_prompt(o, l, &text, &prompt, &e));
     status = ok ? answer(o, s, l, &prompt, &e) : cli_fail(&e);
     interrupt_watch(NULL);
