@@ -405,6 +405,35 @@ bool opt_read_args(opt_state *s, int argc, char **argv, err *e) {
     return true;
 }
 
+bool opt_set(opt_state *s, const char *name, const char *value, err *e) {
+    row_at at;
+    if (!row_by_name(s->spec, name, strlen(name), &at)) return unknown(s, name, name, e);
+    return put_value(s, at, arena_copy(s->mem, value, strlen(value)), OPT_FROM_ARGS, "here", e);
+}
+
+static void show_choice(const opt_row *r, int chosen, buf *out) {
+    const char *p = r->choices;
+    while (chosen-- > 0 && strchr(p, '|')) p = strchr(p, '|') + 1;
+    buf_put(out, p, strcspn(p, "|"));
+}
+
+void opt_show(const opt_state *s, const char *name, buf *out) {
+    row_at at;
+    if (!row_by_name(s->spec, name, strlen(name), &at) || (s->source[at.index] == OPT_FROM_DEFAULT && !at.row->value)) return;
+    const void *v = s->values + at.offset;
+    const opt_list *list = v;
+    switch (at.row->kind) {
+    case OPT_FLAG: buf_puts(out, *(const bool *)v ? "on" : "off"); break;
+    case OPT_INT: buf_printf(out, "%lld", (long long)*(const int64_t *)v); break;
+    case OPT_REAL: buf_printf(out, "%g", *(const double *)v); break;
+    case OPT_SIZE: buf_printf(out, "%llu", (unsigned long long)*(const uint64_t *)v); break;
+    case OPT_TEXT: buf_puts(out, *(const char *const *)v ? *(const char *const *)v : ""); break;
+    case OPT_CHOICE: show_choice(at.row, *(const int *)v, out); break;
+    case OPT_LIST:
+        for (size_t i = 0; i < list->n; i++) buf_printf(out, "%s\"%s\"", i ? " " : "", list->items[i]);
+    }
+}
+
 /* ---- help ---- */
 
 /* Words of `text` at `indent`, wrapped; the cursor stands at column `at`. */

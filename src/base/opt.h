@@ -71,7 +71,12 @@ bool opt_read_config(opt_state *s, const char *text, size_t n, const char *path,
 bool opt_read_env(opt_state *s, const char *(*get)(const char *name), err *e); /* NULL: getenv */
 bool opt_read_args(opt_state *s, int argc, char **argv, err *e);               /* without program and command name */
 
+/* One option later on, as if it came last on the command line ("/set temp 0.2"). */
+bool opt_set(opt_state *s, const char *name, const char *value, err *e);
+
 bool opt_help_wanted(const opt_state *s);             /* --help or -h was among the arguments */
+/* The value as it would be typed, "" when not given and without default. */
+void opt_show(const opt_state *s, const char *name, buf *out);
 opt_source opt_source_of(const opt_state *s, const char *name);
 static inline bool opt_given(const opt_state *s, const char *name) { return opt_source_of(s, name) != OPT_FROM_DEFAULT; }
 size_t opt_n_args(const opt_state *s);

@@ -9,7 +9,7 @@ enum { EXIT_OK = 0, EXIT_ERROR = 1, EXIT_WRONG_USE = 2, EXIT_INTERRUPTED = 130, 
 typedef struct command {
     opt_spec spec;
     size_t options_size; /* of the struct that the parts fill */
-    int (*run)(const void *options, const opt_state *state);
+    int (*run)(const void *options, opt_state *state);
 } command;
 
 #define COMMAND(name, summary) extern const command command_##name;

@@ -15,7 +15,7 @@ static const opt_row model_choice_rows[] = {
 #undef AT
 const opt_table model_choice_table = { "Model", ROWS(model_choice_rows) };
 
-#define CACHE_TYPES "f16|q8_0|f32|bf16"
+#define CACHE_TYPES "f16|q8_0|f32"
 #define AT(member) offsetof(engine_options, member)
 static const opt_row engine_rows[] = {
     { "threads", 't', OPT_INT, AT(threads), "0", "N", NULL, 0, 4096, "threads to compute with; 0: all processors of this process. The count never changes a result" },
@@ -70,7 +70,7 @@ static bool unknown_backend(const char *name, err *e) {
 }
 
 bool engine_runner_options(const engine_options *o, runner_options *out, err *e) {
-    static const dtype cache_types[] = { DTYPE_F16, DTYPE_Q8_0, DTYPE_F32, DTYPE_BF16 };
+    static const dtype cache_types[] = { DTYPE_F16, DTYPE_Q8_0, DTYPE_F32 };
     if (o->backend && !backend_find(o->backend)) return unknown_backend(o->backend, e);
     *out = (runner_options){ .threads = (int)o->threads, .context = (uint32_t)o->context, .cache_tokens = (uint32_t)o->cache_tokens,
                              .batch_tokens = (uint32_t)o->batch, .cache_type = cache_types[o->cache_type],

@@ -200,7 +200,7 @@ static void print_report(const report *r) {
     }
 }
 
-static int run(const void *options, const opt_state *s) {
+static int run(const void *options, opt_state *s) {
     (void)s;
     const doctor_options *o = options;
     report r = { json_array(), false };

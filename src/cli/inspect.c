@@ -176,7 +176,7 @@ static void put_metadata(buf *b, const model_facts *f) {
     }
 }
 
-static int run(const void *options, const opt_state *s) {
+static int run(const void *options, opt_state *s) {
     const inspect_options *o = options;
     err e = { 0 };
     model_facts f;

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/term.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -35,6 +36,20 @@ bool out_write(const void *bytes, size_t n) {
 }
 
 bool out_puts(const char *text) { return out_write(text, strlen(text)); }
+
+/* Whole code points come in: C0 and DEL are single bytes, C1 is 0xc2 0x80..0x9f. */
+bool out_answer(const char *text, size_t n) {
+    if (!term_is(STDOUT_FILENO)) return out_write(text, n);
+    buf b = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i], next = i + 1 < n ? (unsigned char)text[i + 1] : 0;
+        if (c == 0xc2 && next >= 0x80 && next < 0xa0) i++;
+        else if ((c >= 0x20 && c != 0x7f) || c == '\n' || c == '\t') buf_putc(&b, (char)c);
+    }
+    bool ok = out_write(buf_str(&b), b.len);
+    buf_free(&b);
+    return ok;
+}
 
 bool out_printf(const char *fmt, ...) {
     char *text = NULL;

@@ -9,6 +9,8 @@
 bool out_write(const void *bytes, size_t n);
 bool out_puts(const char *text);
 bool out_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A model's words: on a terminal without the control bytes that could drive it. */
+bool out_answer(const char *text, size_t n);
 bool out_json(json_t *value, bool pretty); /* takes the reference over; a line */
 bool out_failed(void);
 int out_status(void); /* 0, or the exit status of what went wrong */

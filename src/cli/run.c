@@ -92,7 +92,7 @@ static bool on_text(void *ctx, const char *text, size_t n) {
     bool ok = true;
     if (f->o->json || f->o->stream_json) buf_put(&f->text, text, n);
     if (f->o->stream_json) ok = out_json(json_pack("{s:o}", "text", out_json_text(text, n)), false);
-    else if (!f->o->json) ok = out_write(text, n);
+    else if (!f->o->json) ok = out_answer(text, n);
     return ok && !interrupt_seen();
 }
 
@@ -154,7 +154,7 @@ static int answer(const run_options *o, const opt_state *s, llm *l, const token_
     return status;
 }
 
-static int run(const void *options, const opt_state *s) {
+static int run(const void *options, opt_state *s) {
     const run_options *o = options;
     err e = { 0 };
     buf text = { 0 };

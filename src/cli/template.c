@@ -162,7 +162,7 @@ static bool show(const template_options *o, rendering *r, err *e) {
     return ok;
 }
 
-static int run(const void *options, const opt_state *s) {
+static int run(const void *options, opt_state *s) {
     const template_options *o = options;
     err e = { 0 };
     rendering r = { 0 };

@@ -123,7 +123,7 @@ static int decode(const tokenize_options *o, const tokenizer *t, const buf *text
     return status == EXIT_OK ? out_status() : status;
 }
 
-static int run(const void *options, const opt_state *s) {
+static int run(const void *options, opt_state *s) {
     const tokenize_options *o = options;
     err e = { 0 };
     buf text = { 0 };
