@@ -8,12 +8,12 @@
 
 static _Atomic(engine *) watched;
 static atomic_bool soft;
-static atomic_int count;
+static atomic_int count, patience = 2;
 
 static void on_signal(int number) {
     (void)number;
     engine *e = atomic_load(&watched);
-    if ((!e && !atomic_load(&soft)) || atomic_fetch_add(&count, 1) > 0) _exit(EXIT_INTERRUPTED);
+    if ((!e && !atomic_load(&soft)) || atomic_fetch_add(&count, 1) + 1 >= atomic_load(&patience)) _exit(EXIT_INTERRUPTED);
     if (e) engine_cancel_all(e);
 }
 
@@ -28,5 +28,6 @@ void interrupt_install(void) {
 
 void interrupt_watch(engine *e) { atomic_store(&watched, e); }
 void interrupt_soft(bool on) { atomic_store(&soft, on); }
+void interrupt_patience(int n) { atomic_store(&patience, n); }
 bool interrupt_seen(void) { return atomic_load(&count) > 0; }
 void interrupt_clear(void) { atomic_store(&count, 0); }

@@ -5,8 +5,9 @@
 #include "infer/engine.h"
 
 void interrupt_install(void);          /* SIGINT as above; SIGTERM the same; SIGPIPE becomes a failed write */
-void interrupt_watch(engine *e);       /* from now on Ctrl-C cancels its requests; NULL with interrupt_soft: only the flag */
+void interrupt_watch(engine *e);       /* from now on Ctrl-C cancels its requests; NULL: no longer */
 void interrupt_soft(bool on);          /* Ctrl-C sets the flag alone */
+void interrupt_patience(int n);         /* so many Ctrl-C before the program ends (2); a chat takes more */
 bool interrupt_seen(void);
 void interrupt_clear(void);
 #endif
