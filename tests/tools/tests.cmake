@@ -1,0 +1,6 @@
+# The readers of src/format as a program, for tests/clients/formats.py.
+add_executable(dump_format ${CMAKE_CURRENT_SOURCE_DIR}/tools/dump_format.c)
+target_link_libraries(dump_format PRIVATE pingti_static)
+foreach(file small.gguf small.safetensors)
+  add_test(NAME tools/dump_${file} COMMAND dump_format ${PROJECT_SOURCE_DIR}/tests/golden/format/${file})
+endforeach()
