@@ -78,6 +78,8 @@ def old_spelling(path, edit=None, type_key="rope_type"):
         c["original_max_position_embeddings"] = rope.pop("original_max_position_embeddings")
     kind = rope.pop("rope_type", "default")
     c["rope_scaling"] = None if kind == "default" else {type_key: kind, **rope}
+    if c["model_type"] == "qwen3_moe" and "num_local_experts" in c:
+        c["num_experts"] = c.pop("num_local_experts")
     if c.get("partial_rotary_factor") == 1.0:
         c.pop("partial_rotary_factor")
     if "dtype" in c:
