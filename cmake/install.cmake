@@ -1,4 +1,6 @@
 include(GNUInstallDirs)
+# pingti.pc finds its prefix from where it lies, so that `cmake --install --prefix` may put it anywhere.
+file(RELATIVE_PATH PINGTI_PC_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/pingti.pc.in ${PROJECT_BINARY_DIR}/pingti.pc @ONLY)
 install(TARGETS pingti_shared pingti_static LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET pingti)

@@ -89,3 +89,14 @@ char *arena_copy(arena *a, const char *text, size_t len) {
 }
 
 size_t arena_used(const arena *a) { return a->used; }
+
+arena_mark arena_mark_now(const arena *a) { return (arena_mark){ a->current, a->current ? a->current->used : 0, a->used }; }
+
+void arena_release(arena *a, arena_mark m) {
+    chunk *c = m.chunk ? m.chunk : a->first;
+    a->current = c;
+    a->used = m.used;
+    if (!c) return;
+    c->used = m.chunk_used;
+    for (c = c->next; c; c = c->next) c->used = 0;
+}

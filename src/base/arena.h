@@ -14,4 +14,12 @@ void *arena_try(arena *a, size_t n, size_t size);          /* NULL: overflow, ov
 void *arena_must(arena *a, size_t n, size_t size);         /* stops the process instead: sizes the program chose */
 char *arena_copy(arena *a, const char *text, size_t len);  /* NUL-terminated; NULL like arena_try */
 size_t arena_used(const arena *a);
+
+/* Gives back everything allocated since the mark: the layers of a forward pass use the same memory one after another. */
+typedef struct arena_mark {
+    void *chunk;
+    size_t chunk_used, used;
+} arena_mark;
+arena_mark arena_mark_now(const arena *a);
+void arena_release(arena *a, arena_mark m);
 #endif

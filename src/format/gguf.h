@@ -23,6 +23,8 @@ void gguf_close(gguf *g);
 
 uint32_t gguf_version(const gguf *g);
 const tensor_set *gguf_tensors(const gguf *g);
+/* Name of the type of tensor i of the set, also where the set says DTYPE_COUNT (a type that nothing here computes). */
+const char *gguf_tensor_type_name(const gguf *g, size_t i);
 uint64_t gguf_file_bytes(const gguf *g);  /* all parts */
 size_t gguf_n_parts(const gguf *g);
 

@@ -14,6 +14,8 @@ typedef struct hfconfig {
 } hfconfig;
 
 bool hfconfig_open(hfconfig *c, const char *dir, err *e);
+/* From the texts of config.json and tokenizer_config.json (or NULL) in memory: for tests and fuzzing. */
+bool hfconfig_from_text(hfconfig *c, const char *config, size_t config_len, const char *tokenizer, size_t tokenizer_len, err *e);
 void hfconfig_close(hfconfig *c);
 
 /* Rope settings in the old (rope_theta + rope_scaling) or the new (rope_parameters) spelling, as one object with

@@ -11,14 +11,17 @@ typedef struct tensor {
     uint64_t rows, cols;
     uint64_t stride;     /* bytes from one row to the next */
     void *data;
+    const void *const *parts; /* NULL: matrix i follows matrix i-1 in data; otherwise it starts at parts[i] (experts of a file) */
     float *grad;
     /* FP8 as published for DeepSeek-V3/R1: value = stored * block_scale[(row/128), (col/128)] of the same matrix. NULL: none. */
     const float *block_scale;
+    const float *const *scale_parts; /* beside parts: the scales of matrix i */
     uint32_t scale_rows, scale_cols;
 } tensor;
 
 static inline const void *tensor_row(const tensor *t, uint64_t i, uint64_t row) {
-    return (const char *)t->data + (i * t->rows + row) * t->stride;
+    const char *matrix = t->parts ? t->parts[i] : (const char *)t->data + i * t->rows * t->stride;
+    return matrix + row * t->stride;
 }
 static inline float *tensor_f32(const tensor *t, uint64_t row) { return (float *)((char *)t->data + row * t->stride); }
 static inline uint64_t tensor_count(const tensor *t) { return t->n * t->rows * t->cols; }

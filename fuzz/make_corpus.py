@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the file parsers under fuzz/corpus: small valid files of every record kind, and ones that are
+refused for one reason each. usage: fuzz/make_corpus.py (standard library alone)"""
+import json
+import struct
+from pathlib import Path
+
+ROOT = Path(__file__).parent / "corpus"
+SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84), 11: (256, 110),
+          12: (256, 144), 13: (256, 176), 14: (256, 210), 20: (32, 18), 23: (256, 136), 30: (1, 2), 39: (32, 17)}
+
+
+def text(s):
+    b = s if isinstance(s, bytes) else s.encode()
+    return struct.pack("<Q", len(b)) + b
+
+
+def value(kind, v):
+    if kind == 8:
+        return text(v)
+    if kind == 9:
+        of, items = v
+        return struct.pack("<IQ", of, len(items)) + b"".join(value(of, i) for i in items)
+    return struct.pack("<" + SCALARS[kind], v)
+
+
+def gguf(keys, tensors=(), version=3, alignment=32):
+    head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(keys))
+    head += b"".join(text(k) + struct.pack("<I", kind) + value(kind, v) for k, kind, v in keys)
+    data = b""
+    for name, dims, kind in tensors:
+        data += b"\0" * (-len(data) % alignment)
+        head += text(name) + struct.pack(f"<I{len(dims)}QIQ", len(dims), *dims, kind, len(data))
+        per, size = BLOCKS.get(kind, (1, 4))
+        n = 1
+        for d in dims:
+            n *= d
+        data += bytes(i & 255 for i in range(n // per * size))
+    return head + b"\0" * (-len(head) % alignment) + data if tensors else head
+
+
+def safetensors(entries, data, meta=None):
+    header = ({"__metadata__": meta} if meta else {}) | {n: {"dtype": t, "shape": s, "data_offsets": o} for n, t, s, o in entries}
+    h = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(h)) + h + data
+
+
+def put(folder, name, data):
+    (ROOT / folder).mkdir(parents=True, exist_ok=True)
+    (ROOT / folder / name).write_bytes(data)
+
+
+def main():
+    arch = ("general.architecture", 8, "llama")
+    put("gguf", "scalars", gguf([arch] + [(f"k{k}", k, 1) for k in SCALARS]))
+    put("gguf", "arrays", gguf([arch] + [(f"a{k}", 9, (k, [1, 0, 1])) for k in SCALARS] + [("s", 9, (8, ["", "é", "x" * 40]))]))
+    put("gguf", "tensors", gguf([arch], [(f"t{k}", [per * 2, 2], k) for k, (per, _) in BLOCKS.items() if k != 39]))
+    put("gguf", "unknown_type", gguf([arch], [("t39", [32], 39)]) + b"\0")
+    put("gguf", "v2_aligned", gguf([("general.alignment", 4, 64)], [("a", [3], 0), ("b", [1, 2, 3, 4], 0)], 2, 64))
+    put("gguf", "vocab", gguf([("tokenizer.ggml.tokens", 9, (8, ["a", "b"])), ("tokenizer.ggml.scores", 9, (6, [0.0, -1.0])),
+                              ("tokenizer.ggml.bos_token_id", 4, 1)]))
+    put("gguf", "split", gguf([("split.no", 2, 0), ("split.count", 2, 2), ("split.tensors.count", 5, 4)]))
+    put("gguf", "v1", gguf([], version=1))
+    put("gguf", "big_endian", b"GGUF" + struct.pack(">IQQ", 3, 0, 0))
+    put("safetensors", "two", safetensors([("a", "F32", [2], [0, 8]), ("b", "BF16", [1, 2], [8, 12])], bytes(12), {"format": "pt"}))
+    put("safetensors", "skipped", safetensors([("a", "I64", [1], [0, 8]), ("b", "BOOL", [2], [8, 10]), ("c", "F8_E4M3", [2], [10, 12])], bytes(12)))
+    put("safetensors", "empty", safetensors([], b""))
+    put("safetensors", "hole", safetensors([("a", "F16", [2], [4, 8])], bytes(8)))
+    put("safetensors", "text", b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}\0\0\0\0')
+    configs = {
+        "old": {"model_type": "llama", "hidden_size": 64, "rope_theta": 1e4, "rope_scaling": {"type": "linear", "factor": 2.0}},
+        "new": {"rope_parameters": {"rope_theta": 5e5, "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                                    "original_max_position_embeddings": 8192}},
+        "nested": {"rope_parameters": {"full_attention": {"rope_theta": 1e6, "rope_type": "default"}, "sliding_attention": {"rope_theta": 1e6, "rope_type": "default"}}},
+        "text": {"model_type": "vlm", "text_config": {"hidden_size": 64, "rope_theta": 1e6}},
+        "template": {"chat_template": "{{ bos_token }}"},
+        "templates": {"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]},
+        "longrope": {"rope_scaling": {"type": "su", "short_factor": [1.0, 1.1], "long_factor": [2.0, 2.1]}},
+    }
+    for name, config in configs.items():
+        put("config", name, json.dumps(config).encode())
+
+
+main()

@@ -1,0 +1,62 @@
+#include "backend/cpu/kernels.h"
+#include <math.h>
+#include <pthread.h>
+
+/* The order of an exact product: lane j of 32 takes the elements i = j mod 32 in order of i, lanes are folded in halves. */
+static float dot_f32_1(const float *a, const float *b, size_t n) {
+    float lane[32] = { 0 };
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        for (int j = 0; j < 32; j++) lane[j] = fmaf(a[i + j], b[i + j], lane[j]);
+    for (int j = 0; i < n; i++, j++) lane[j] = fmaf(a[i], b[i], lane[j]);
+    for (int half = 16; half; half /= 2)
+        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+    return lane[0];
+}
+
+static void dot_f32(const float *w, const float *const *x, size_t n_x, size_t n, float *y) {
+    for (size_t i = 0; i < n_x; i++) y[i] = dot_f32_1(w, x[i], n);
+}
+
+static void axpy_f32(float a, const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = fmaf(a, x[i], y[i]);
+}
+
+#define QUANT(ENUM, file, name, gguf, elems, bytes, enc)                                                               \
+    static void rows_##file(const void *w, const act_q8 *x, size_t n_x, size_t n, float *y) {                          \
+        for (size_t i = 0; i < n_x; i++) y[i] = quant_of(DTYPE_##ENUM)->dot(w, &x[i], n);                              \
+    }
+#include "tensor/quants.def"
+#undef QUANT
+
+static cpu_kernels scalar = {
+    .name = "scalar",
+    .act_q8 = act_q8_from_f32,
+    .dot_rows = {
+#define QUANT(ENUM, file, name, gguf, elems, bytes, enc) [DTYPE_##ENUM] = rows_##file,
+#include "tensor/quants.def"
+#undef QUANT
+    },
+    .dot_f32 = dot_f32,
+    .dot_f32_1 = dot_f32_1,
+    .axpy_f32 = axpy_f32,
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void complete_tables(void) {
+    for (int t = 0; t < DTYPE_COUNT; t++) {
+        scalar.to_f32[t] = quant_of((dtype)t)->to_f32;
+        scalar.dot[t] = quant_of((dtype)t)->dot;
+    }
+}
+
+const cpu_kernels *cpu_kernels_scalar(void) {
+    pthread_once(&once, complete_tables);
+    return &scalar;
+}
+
+const cpu_kernels *cpu_kernels_for(cpu_isa isa) {
+    (void)isa;
+    return cpu_kernels_scalar();
+}

@@ -1,0 +1,47 @@
+#include "backend/cpu/ref/ref.h"
+#include <math.h>
+
+/* Exact products: 32 partial sums, lane j taking elements i = j mod 32 in order of i, then folded in halves. The order is
+ * that of a vector register, so that every instruction set gives the same bits. */
+static float dot_f32(const float *w, const float *x, uint64_t n) {
+    float lane[32] = { 0 };
+    for (uint64_t i = 0; i < n; i++) lane[i % 32] = fmaf(w[i], x[i], lane[i % 32]);
+    for (int half = 16; half; half /= 2)
+        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+    return lane[0];
+}
+
+float ref_dot_row(const tensor *w, uint64_t i, uint64_t row, const float *x, const act_q8 *x8, float *scratch) {
+    quant_dot_fn dot = quant_of(w->type)->dot;
+    if (x8 && dot) return dot(tensor_row(w, i, row), x8, w->cols);
+    tensor_row_to_f32(w, i, row, scratch);
+    return dot_f32(scratch, x, w->cols);
+}
+
+static void rows_of_matrix(const fwd *f, const tensor *w, uint64_t i, const float *bias, const float *x, float *y) {
+    float *scratch = arena_must(f->mem, w->cols, sizeof(float));
+    act_q8 x8, *fast = NULL;
+    if (f->precision == PRECISION_FAST) {
+        x8 = act_q8_at(arena_must(f->mem, act_q8_bytes(w->cols), 1), w->cols);
+        act_q8_from_f32(x, w->cols, &x8);
+        fast = &x8;
+    }
+    for (uint64_t o = 0; o < w->rows; o++) {
+        float s = ref_dot_row(w, i, o, x, fast, scratch);
+        y[o] = bias ? s + bias[o] : s;
+    }
+}
+
+void ref_linear(const fwd *f, const linear_args *a) {
+    for (uint64_t t = 0; t < a->x->rows; t++)
+        rows_of_matrix(f, &a->w->w, 0, a->w->bias, tensor_f32(a->x, t), tensor_f32(a->y, t));
+}
+
+void ref_moe_linear(const fwd *f, const moe_linear_args *a) {
+    uint64_t per_row = a->x->rows == a->y->rows ? 1 : a->top_k;
+    for (uint64_t r = 0; r < a->y->rows; r++) {
+        uint64_t expert = (uint64_t)a->ids[r];
+        const float *bias = a->w->bias ? a->w->bias + expert * a->w->w.rows : NULL;
+        rows_of_matrix(f, &a->w->w, expert, bias, tensor_f32(a->x, r / per_row), tensor_f32(a->y, r));
+    }
+}

@@ -1,0 +1,210 @@
+#include "infer/engine.h"
+#include "base/mem.h"
+#include "infer/request_impl.h"
+#include "infer/sched.h"
+#include <string.h>
+
+struct engine {
+    runner *r;
+    size_t n_known;
+    pthread_t thread;
+    pthread_mutex_t lock;  /* inbox and stats only */
+    pthread_cond_t wake;
+    request *inbox;        /* newest first */
+    _Atomic bool stop;
+    _Atomic uint64_t submitted, cancelled_through; /* tickets */
+    sched sched;
+    sample_scratch scratch;
+    engine_stats stats;
+};
+
+static void finish(engine *e, request *r, finish_reason why, const err *error) {
+    seq_free(&r->s, runner_kv(e->r));
+    request_end(r, why, error);
+    request_unref(r);
+}
+
+/* Requests submitted since the last step, oldest first, join the waiting line. */
+static void drain_inbox(engine *e) {
+    pthread_mutex_lock(&e->lock);
+    request *list = e->inbox, *oldest = NULL;
+    e->inbox = NULL;
+    pthread_mutex_unlock(&e->lock);
+    while (list) {
+        request *next = list->next;
+        list->next = oldest;
+        oldest = list;
+        list = next;
+    }
+    while (oldest) {
+        request *r = oldest;
+        oldest = r->next;
+        sched_enqueue(&e->sched, r);
+    }
+}
+
+static bool drop_if_cancelled(void *ctx, request *r) {
+    engine *e = ctx;
+    if (!atomic_load(&r->cancelled) && r->ticket > atomic_load(&e->cancelled_through) && !atomic_load(&e->stop)) return false;
+    finish(e, r, FINISH_CANCELLED, NULL);
+    return true;
+}
+
+static bool is_stop(const request *r, int32_t id) {
+    if (r->options.ignore_stop) return false;
+    for (size_t i = 0; i < r->options.n_stop_ids; i++)
+        if (r->stop_ids[i] == id) return true;
+    return false;
+}
+
+static void note_times(request *r) {
+    double now = request_clock();
+    if (!r->answered) {
+        r->first_token = now;
+        r->usage.prompt_seconds = now - r->began;
+    }
+    r->last_token = now;
+    r->usage.generate_seconds = now - r->first_token;
+    r->usage.generated_tokens = ++r->answered;
+}
+
+/* One token for a sequence whose logits are there. Returns whether the request goes on. */
+static bool answer(engine *e, request *r, const float *logits) {
+    const model_spec *spec = &runner_model(e->r)->spec;
+    sampled t = sample_token(&r->options.sample, logits, spec->vocab, e->n_known, r->s.tokens, r->s.n, r->options.n_prompt, &e->scratch);
+    note_times(r);
+    seq_push(&r->s, t.id);
+    request_put(r, &t);
+    bool stop = is_stop(r, t.id), full = r->answered == r->options.max_tokens;
+    if (stop || full) finish(e, r, stop ? FINISH_STOP : FINISH_LENGTH, NULL);
+    return !stop && !full;
+}
+
+static void count_step(engine *e, const sched_step *s) {
+    pthread_mutex_lock(&e->lock);
+    e->stats.steps++;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->requests[i]->answered) e->stats.generated_tokens++;
+        else e->stats.prompt_tokens += s->slices[i].to - s->slices[i].from;
+    e->stats.preemptions = e->sched.preemptions;
+    e->stats.cached_tokens = e->sched.cached_tokens;
+    e->stats.running = (uint32_t)e->sched.n_running;
+    e->stats.waiting = (uint32_t)e->sched.n_waiting;
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* False: nothing could run (no pages for the waiting, every reader slow). */
+static bool run_step(engine *e) {
+    sched_step *s = sched_next(&e->sched);
+    if (!s->n) return false;
+    size_t n_rows = 0, row = 0;
+    const float *logits = runner_step(e->r, s->slices, s->n, &n_rows);
+    count_step(e, s);
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->slices[i].logits == LOGITS_NONE) continue;
+        const float *own = logits + row++ * runner_model(e->r)->spec.vocab;
+        if (!answer(e, s->requests[i], own)) sched_remove(&e->sched, s->requests[i]);
+    }
+    return true;
+}
+
+/* Sleeps while there is nothing to compute: no request, or every ring full (a slow reader is looked at again soon). */
+static void wait_for_work(engine *e) {
+    pthread_mutex_lock(&e->lock);
+    if (!e->inbox && !atomic_load(&e->stop)) {
+        if (!e->sched.n_running && !e->sched.n_waiting) pthread_cond_wait(&e->wake, &e->lock);
+        else {
+            struct timespec until;
+            clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_nsec += 2000000;
+            if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+            pthread_cond_timedwait(&e->wake, &e->lock, &until);
+        }
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void *engine_main(void *arg) {
+    engine *e = arg;
+    while (true) {
+        drain_inbox(e);
+        sched_drop(&e->sched, drop_if_cancelled, e);
+        if (atomic_load(&e->stop)) return NULL;
+        if (!sched_ready(&e->sched) || !run_step(e)) wait_for_work(e);
+    }
+}
+
+engine *engine_start(runner *r, size_t n_known, err *e) {
+    engine *en = mem_must(1, sizeof *en);
+    en->r = r;
+    en->n_known = n_known;
+    pthread_mutex_init(&en->lock, NULL);
+    pthread_cond_init(&en->wake, NULL);
+    sched_init(&en->sched, runner_kv(r), r);
+    if (sample_scratch_new(&en->scratch, runner_model(r)->spec.vocab, e)) {
+        if (pthread_create(&en->thread, NULL, engine_main, en) == 0) return en;
+        err_set(e, ERR_IO, "the system refuses another thread");
+    }
+    sched_free(&en->sched);
+    sample_scratch_free(&en->scratch);
+    runner_free(r);
+    free(en);
+    return NULL;
+}
+
+void engine_stop(engine *e) {
+    if (!e) return;
+    atomic_store(&e->stop, true);
+    pthread_mutex_lock(&e->lock);
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+    pthread_join(e->thread, NULL);
+    sched_free(&e->sched);
+    sample_scratch_free(&e->scratch);
+    pthread_mutex_destroy(&e->lock);
+    pthread_cond_destroy(&e->wake);
+    runner_free(e->r);
+    free(e);
+}
+
+static bool check_request(const engine *e, request *r, err *why) {
+    const memory_plan *p = runner_plan(e->r);
+    uint32_t vocab = runner_model(e->r)->spec.vocab;
+    if (!r->options.n_prompt)
+        return err_set(why, ERR_USAGE, "the prompt is empty") || err_hint(why, "give at least one token; models with a BOS token get it by themselves");
+    for (size_t i = 0; i < r->options.n_prompt; i++)
+        if (r->prompt[i] < 0 || (uint32_t)r->prompt[i] >= vocab)
+            return err_set(why, ERR_USAGE, "token %zu of the prompt is not in the vocabulary", i) || err_expected(why, "0 to %u", vocab - 1) ||
+                   err_got(why, "%d", r->prompt[i]);
+    uint32_t room = p->context < p->cache_tokens ? p->context : p->cache_tokens;
+    if (r->options.n_prompt >= room || (r->options.max_tokens && r->options.max_tokens > room - r->options.n_prompt))
+        return err_set(why, ERR_LIMIT, "prompt and answer do not fit the context") || err_expected(why, "at most %u tokens together", room) ||
+               err_got(why, "%zu in the prompt and %zu to generate", r->options.n_prompt, r->options.max_tokens) ||
+               err_hint(why, "shorten the prompt, ask for fewer tokens (-n), or raise the context (--ctx, up to %u)", runner_model(e->r)->spec.context);
+    if (!r->options.max_tokens) r->options.max_tokens = room - r->options.n_prompt;
+    return sample_check(&r->options.sample, vocab, why);
+}
+
+bool engine_submit(engine *e, request *r, err *why) {
+    if (!check_request(e, r, why)) return false;
+    atomic_fetch_add(&r->holders, 1);
+    r->submitted = request_clock();
+    pthread_mutex_lock(&e->lock);
+    r->ticket = atomic_fetch_add(&e->submitted, 1) + 1;
+    r->next = e->inbox;
+    e->inbox = r;
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+    return true;
+}
+
+void engine_cancel_all(engine *e) { atomic_store(&e->cancelled_through, atomic_load(&e->submitted)); }
+const runner *engine_runner(const engine *e) { return e->r; }
+
+engine_stats engine_stats_now(const engine *e) {
+    engine *mine = (engine *)(uintptr_t)e;
+    pthread_mutex_lock(&mine->lock);
+    engine_stats s = e->stats;
+    pthread_mutex_unlock(&mine->lock);
+    return s;
+}

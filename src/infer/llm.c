@@ -1,0 +1,111 @@
+#include "infer/llm.h"
+#include "base/mem.h"
+#include "infer/load.h"
+#include <string.h>
+
+static bool load_chat(llm *l, err *e) {
+    l->template_source = load_template(l->source, false, e);
+    if (!l->template_source && e->code) return false;
+    l->tool_template_source = load_template(l->source, true, e);
+    if (!l->tool_template_source && e->code) return false;
+    if (l->template_source) l->chat = chat_template_parse(l->template_source, strlen(l->template_source), &l->chat_error);
+    return true;
+}
+
+static bool load_text(llm *l, err *e) {
+    token_list stop = { 0 };
+    if (!(l->tokenizer = load_tokenizer(l->source, e)) || !load_chat(l, e) || !load_sampling(l->source, &l->defaults, e)) return false;
+    load_stop_ids(l->source, l->tokenizer, &stop);
+    l->stop_ids = stop.ids;
+    l->n_stop_ids = stop.n;
+    return true;
+}
+
+static bool vocabularies_agree(const llm *l, err *e) {
+    size_t known = tokenizer_n_tokens(l->tokenizer);
+    if (known <= l->model->spec.vocab) return true;
+    return err_set(e, ERR_FORMAT, "the tokenizer has more tokens than the model") || err_where(e, "%s", l->source->path) ||
+           err_expected(e, "at most %u", l->model->spec.vocab) || err_got(e, "%zu", known) ||
+           err_hint(e, "tokenizer and weights are of different models");
+}
+
+llm *llm_open(const char *path, const runner_options *o, err *e) {
+    llm *l = mem_must(1, sizeof *l);
+    runner *r;
+    if ((l->source = model_source_open(path, e)) && (l->model = model_open(l->source, e)) && load_text(l, e) && vocabularies_agree(l, e) &&
+        (r = runner_new(l->model, o, e)) && (l->engine = engine_start(r, tokenizer_n_tokens(l->tokenizer), e)))
+        return l;
+    llm_close(l);
+    return NULL;
+}
+
+void llm_close(llm *l) {
+    if (!l) return;
+    engine_stop(l->engine);
+    chat_template_free(l->chat);
+    free(l->template_source);
+    free(l->tool_template_source);
+    free(l->stop_ids);
+    tokenizer_free(l->tokenizer);
+    model_close(l->model);
+    model_source_close(l->source);
+    free(l);
+}
+
+tokenizer *llm_open_tokenizer(const char *path, err *e) {
+    err as_model, as_file;
+    model_source *s = model_source_open_metadata(path, &as_model);
+    if (!s) { /* a tokenizer.json or tokenizer.model by itself */
+        tokenizer *alone = tokenizer_from_file(path, &as_file);
+        if (!alone) *e = as_model;
+        return alone;
+    }
+    tokenizer *t = load_tokenizer(s, e);
+    model_source_close(s);
+    return t;
+}
+
+char *llm_open_template(const char *path, bool tools, err *e) {
+    model_source *s = model_source_open_metadata(path, e);
+    if (!s) return NULL;
+    char *text = load_template(s, tools, e);
+    if (!text && tools && !e->code) text = load_template(s, false, e);
+    if (!text && !e->code) {
+        err_set(e, ERR_FORMAT, "the model has no chat template");
+        err_where(e, "%s", path);
+        err_hint(e, "give one with --template FILE");
+    }
+    model_source_close(s);
+    return text;
+}
+
+static const char *spelling(const tokenizer *t, int32_t id, char out[256]) {
+    size_t n = 0;
+    const char *s = id >= 0 ? tokenizer_spelling(t, id, &n) : NULL;
+    if (!s || n > 255) n = 0;
+    memcpy(out, s ? s : "", n);
+    out[n] = 0;
+    return out;
+}
+
+bool llm_chat_tokens(const llm *l, const template_input *in, token_list *out, err *e) {
+    char bos[256], eos[256];
+    template_input filled = *in;
+    template_output text = { 0 };
+    if (!l->chat) {
+        if (l->template_source) return *e = l->chat_error, false;
+        return err_set(e, ERR_UNSUPPORTED, "the model has no chat template") || err_hint(e, "use plain completion (`pingti run`), or give a template");
+    }
+    filled.bos_token = spelling(l->tokenizer, tokenizer_bos(l->tokenizer), bos);
+    filled.eos_token = spelling(l->tokenizer, tokenizer_eos(l->tokenizer), eos);
+    size_t before = out->n;
+    bool ok = chat_template_render(l->chat, &filled, &text, e);
+    /* BOS by the tokenizer as well, unless the template wrote it */
+    bool has_bos = bos[0] && text.text.len >= strlen(bos) && memcmp(buf_str(&text.text), bos, strlen(bos)) == 0;
+    unsigned flags = TOKENIZE_PARSE_SPECIAL | (has_bos ? 0 : TOKENIZE_ADD_SPECIAL);
+    ok = ok && tokenizer_encode_marked(l->tokenizer, buf_str(&text.text), text.text.len, flags, text.untrusted, text.n_untrusted, out, e);
+    /* a post-processor may close the text with EOS: the answer has yet to come */
+    if (ok && out->n > before && tokenizer_adds_eos(l->tokenizer) && out->ids[out->n - 1] == tokenizer_eos(l->tokenizer) && (flags & TOKENIZE_ADD_SPECIAL)) out->n--;
+    template_output_free(&text);
+    return ok;
+}

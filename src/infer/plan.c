@@ -1,0 +1,60 @@
+/* What running a model takes, before anything is allocated: what does not fit is refused with both numbers. */
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "infer/plan.h"
+
+enum { DEFAULT_BATCH = 512 };
+
+kv_view plan_view(const model *m, dtype cache_type) {
+    const model_spec *s = &m->spec;
+    return (kv_view){ .type = cache_type, .page_tokens = KV_PAGE_TOKENS, .n_layers = s->layers, .n_heads = spec_kv_heads(s),
+                      .k_head = spec_k_head(s), .v_head = spec_v_head(s), .shared_v = spec_is_mla(s) };
+}
+
+/* Activations of one pass: one layer at a time, the hidden rows on both sides of it, and the logits. */
+static uint64_t scratch_bytes(const model_spec *s, uint64_t rows) {
+    uint64_t q = (uint64_t)s->heads * (spec_is_mla(s) ? spec_k_head(s) + s->kv_lora + s->nope + s->rope_dim + s->v_dim : 3 * s->head_dim);
+    uint64_t kv_cols = (uint64_t)spec_kv_heads(s) * (spec_k_head(s) + spec_v_head(s)) * 2;
+    uint64_t ffn = 3ull * (s->ff > s->expert_ff * (uint64_t)s->router.top_k ? s->ff : s->expert_ff * (uint64_t)s->router.top_k);
+    uint64_t per_row = 8ull * s->d + q + kv_cols + ffn + 3ull * s->shared_ff + (uint64_t)s->d * s->router.top_k + 2ull * s->router.experts;
+    uint64_t logits_rows = rows < 64 ? rows : 64;
+    return (rows * per_row + logits_rows * s->vocab) * sizeof(float);
+}
+
+static bool too_big(const memory_plan *p, err *e) {
+    return err_set(e, ERR_MEMORY, "the model with this context does not fit in memory") ||
+           err_expected(e, "at most %.1f MiB available", (double)p->available / 1048576) ||
+           err_got(e, "%.1f MiB needed (%.1f MiB cache for %u tokens, %.1f MiB scratch, %.1f MiB copies)", (double)p->total / 1048576,
+                   (double)p->kv_bytes / 1048576, p->cache_tokens, (double)p->scratch / 1048576, (double)p->weights_copied / 1048576) ||
+           err_hint(e, "use a shorter context (--ctx), a smaller cache format (--cache-type q8_0) or a smaller batch (--batch)");
+}
+
+static bool size_cache(memory_plan *p, const kv_view *view, uint32_t tokens, err *e) {
+    p->pages = (uint32_t)(((uint64_t)tokens + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS);
+    p->cache_tokens = p->pages * KV_PAGE_TOKENS;
+    if (!mem_mul(p->pages, view->page_bytes, &p->kv_bytes)) return err_set(e, ERR_LIMIT, "a cache of %u tokens is too large", tokens);
+    p->total = p->kv_bytes + p->scratch + p->weights_copied;
+    return true;
+}
+
+bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, err *e) {
+    kv_view view = plan_view(m, o->cache_type);
+    if (!kv_view_layout(&view)) return err_set(e, ERR_LIMIT, "the model's cache rows are too large");
+    *p = (memory_plan){ .weights_mapped = m->weight_bytes, .weights_copied = m->copied_bytes, .kv_bytes_per_token = view.page_bytes / KV_PAGE_TOKENS,
+                        .batch_tokens = o->batch_tokens ? o->batch_tokens : DEFAULT_BATCH };
+    if (o->context > m->spec.context)
+        return err_set(e, ERR_LIMIT, "the model was not made for this context") || err_expected(e, "at most %u tokens", m->spec.context) ||
+               err_got(e, "%u tokens", o->context);
+    p->context = o->context ? o->context : m->spec.context;
+    p->scratch = scratch_bytes(&m->spec, p->batch_tokens);
+    p->available = o->memory_limit ? o->memory_limit : cpu_memory_available();
+    uint32_t tokens = o->cache_tokens ? o->cache_tokens : p->context;
+    if (!size_cache(p, &view, tokens, e)) return false;
+    /* Only a context that nobody asked for is lowered, by halves, and the caller says so. */
+    while (p->total > p->available && !o->context && !o->cache_tokens && p->context > 512) {
+        p->context /= 2;
+        p->context_lowered = true;
+        if (!size_cache(p, &view, p->context, e)) return false;
+    }
+    return p->total <= p->available || too_big(p, e);
+}

@@ -1,0 +1,7 @@
+/* The cache layout that a model needs (see runner.h for the plan itself). */
+#ifndef PINGTI_INFER_PLAN_H
+#define PINGTI_INFER_PLAN_H
+#include "infer/runner.h"
+
+kv_view plan_view(const model *m, dtype cache_type);
+#endif

@@ -1,0 +1,38 @@
+/* A request: what one caller wants generated. Two holders, the caller and the engine; the caller takes tokens from a ring that
+ * the engine thread fills (one producer, one consumer). A full ring takes the sequence out of the batch; the engine never waits. */
+#ifndef PINGTI_INFER_REQUEST_H
+#define PINGTI_INFER_REQUEST_H
+#include "infer/sample.h"
+#include <stdatomic.h>
+
+typedef enum finish_reason { FINISH_NONE, FINISH_STOP, FINISH_LENGTH, FINISH_CANCELLED, FINISH_ERROR } finish_reason;
+
+typedef struct request_usage {
+    size_t prompt_tokens, cached_tokens, generated_tokens, preemptions;
+    double queued_seconds, prompt_seconds, generate_seconds; /* waiting; to the first token; from the first to the last */
+} request_usage;
+
+typedef struct request_options {
+    const int32_t *prompt;   /* copied */
+    size_t n_prompt;
+    size_t max_tokens;       /* 0: to the end of the context */
+    sample_params sample;    /* bias is copied */
+    const int32_t *stop_ids; /* tokens that end the answer (they are reported, then it ends); copied */
+    size_t n_stop_ids;
+    bool ignore_stop;        /* stop_ids do not end it (benchmarks) */
+    const void *tenant;      /* isolates shared prefixes; copied */
+    size_t tenant_len;
+    bool no_prefix_cache;
+} request_options;
+
+typedef struct request request;
+
+request *request_new(const request_options *o);
+void request_unref(request *r);
+/* The next token; waits for it. False: the request has ended, see request_finish. */
+bool request_next(request *r, sampled *out);
+void request_cancel(request *r); /* async-signal-safe; takes effect within a step */
+finish_reason request_finish(const request *r); /* valid once request_next returned false */
+const err *request_error(const request *r);     /* FINISH_ERROR */
+request_usage request_usage_of(const request *r);
+#endif

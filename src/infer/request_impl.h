@@ -1,0 +1,39 @@
+/* The inside of a request, for the engine alone. Written by the engine thread except where said. */
+#ifndef PINGTI_INFER_REQUEST_IMPL_H
+#define PINGTI_INFER_REQUEST_IMPL_H
+#include "infer/request.h"
+#include "infer/seq.h"
+#include <pthread.h>
+
+enum { REQUEST_RING = 256 };
+
+struct request {
+    _Atomic int holders;
+    _Atomic bool cancelled;          /* either side */
+    request_options options;
+    int32_t *prompt, *stop_ids;
+    logit_bias *bias;
+    void *tenant;
+    /* one producer, one consumer */
+    sampled ring[REQUEST_RING];
+    _Atomic size_t head, tail;       /* written, read */
+    _Atomic bool done;
+    pthread_mutex_t lock;            /* only to sleep on */
+    pthread_cond_t more;
+    finish_reason finish;
+    err error;
+    request_usage usage;
+    /* the engine's own */
+    struct request *next;            /* inbox */
+    seq s;
+    bool started, in_step;
+    uint64_t ticket;                 /* order of submission, from 1 */
+    size_t answered;                 /* tokens sampled */
+    double submitted, began, first_token, last_token;
+};
+
+bool request_ring_full(const request *r);
+void request_put(request *r, const sampled *t);
+void request_end(request *r, finish_reason why, const err *e);
+double request_clock(void); /* monotonic seconds */
+#endif

@@ -1,0 +1,144 @@
+#include "infer/sched.h"
+#include "base/mem.h"
+#include <string.h>
+
+void sched_init(sched *s, kv *k, const runner *r) { *s = (sched){ .kv = k, .r = r }; }
+
+void sched_free(sched *s) {
+    free(s->waiting);
+    s->waiting = NULL;
+}
+
+static void insert_waiting(sched *s, request *r, size_t at) {
+    if (s->n_waiting == s->cap_waiting) {
+        s->cap_waiting = s->cap_waiting ? 2 * s->cap_waiting : 64;
+        s->waiting = mem_must_grow(s->waiting, s->cap_waiting, sizeof *s->waiting);
+    }
+    memmove(s->waiting + at + 1, s->waiting + at, (s->n_waiting - at) * sizeof *s->waiting);
+    s->waiting[at] = r;
+    s->n_waiting++;
+}
+
+void sched_enqueue(sched *s, request *r) { insert_waiting(s, r, s->n_waiting); }
+
+static void remove_at(request **list, size_t *n, size_t i) {
+    memmove(list + i, list + i + 1, (*n - i - 1) * sizeof *list);
+    --*n;
+}
+
+void sched_remove(sched *s, request *r) {
+    for (size_t i = 0; i < s->n_running; i++)
+        if (s->running[i] == r) return remove_at(s->running, &s->n_running, i);
+}
+
+void sched_drop(sched *s, bool (*drop)(void *ctx, request *r), void *ctx) {
+    for (size_t i = s->n_running; i-- > 0;)
+        if (drop(ctx, s->running[i])) remove_at(s->running, &s->n_running, i);
+    for (size_t i = s->n_waiting; i-- > 0;)
+        if (drop(ctx, s->waiting[i])) remove_at(s->waiting, &s->n_waiting, i);
+}
+
+bool sched_ready(const sched *s) {
+    if (s->n_waiting && s->n_running < SCHED_MAX_RUNNING) return true;
+    for (size_t i = 0; i < s->n_running; i++)
+        if (!request_ring_full(s->running[i])) return true;
+    return false;
+}
+
+static void take_out_of_step(sched *s, const request *r) {
+    sched_step *p = &s->step;
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->requests[i] != r) continue;
+        memmove(p->slices + i, p->slices + i + 1, (p->n - i - 1) * sizeof *p->slices);
+        remove_at(p->requests, &p->n, i);
+        return;
+    }
+}
+
+/* The youngest goes back to the head of the line. */
+static void preempt(sched *s) {
+    request *r = s->running[--s->n_running];
+    take_out_of_step(s, r);
+    seq_drop_pages(&r->s, s->kv);
+    r->usage.preemptions++;
+    s->preemptions++;
+    insert_waiting(s, r, 0);
+}
+
+/* Pages for the first `to` tokens of running[i], at the cost of younger ones. False: it was itself the youngest and waits. */
+static bool make_room(sched *s, size_t i, size_t to) {
+    request *r = s->running[i];
+    while (!seq_reserve(&r->s, s->kv, to)) {
+        bool own = s->n_running - 1 == i;
+        preempt(s);
+        if (own) return false;
+    }
+    return true;
+}
+
+static void add_slice(sched *s, request *r, size_t to) {
+    sched_step *p = &s->step;
+    p->slices[p->n] = (run_slice){ &r->s, r->s.n_cached, to, to == r->s.n ? LOGITS_LAST : LOGITS_NONE };
+    p->requests[p->n++] = r;
+    r->in_step = true;
+}
+
+static void begin(sched *s, request *r) {
+    if (!r->started) {
+        uint8_t rope = runner_rope_choice(s->r, r->options.n_prompt + r->options.max_tokens);
+        kv_name root = runner_root_name(s->r, rope, r->options.tenant, r->options.tenant_len);
+        seq_init(&r->s, r->prompt, r->options.n_prompt, &root, rope, !r->options.no_prefix_cache);
+        r->started = true;
+        r->began = request_clock();
+        r->usage.queued_seconds = r->began - r->submitted;
+    }
+    seq_adopt_prefix(&r->s, s->kv);
+}
+
+/* A waiting request starts when its whole prompt and the next token have pages, or when it would run alone. */
+static bool admit(sched *s) {
+    if (!s->n_waiting || s->n_running == SCHED_MAX_RUNNING) return false;
+    request *r = s->waiting[0];
+    begin(s, r);
+    r->in_step = false;
+    size_t missing = (r->s.n + KV_PAGE_TOKENS) / KV_PAGE_TOKENS - r->s.n_pages;
+    if (s->n_running && kv_n_usable(s->kv) < missing) {
+        seq_drop_pages(&r->s, s->kv);
+        return false;
+    }
+    if (!r->usage.preemptions) r->usage.cached_tokens = r->s.n_cached;
+    s->cached_tokens += r->s.n_cached;
+    remove_at(s->waiting, &s->n_waiting, 0);
+    s->running[s->n_running++] = r;
+    return true;
+}
+
+static bool is_decoding(const request *r) { return r->s.n_cached + 1 == r->s.n; }
+
+static size_t add_decodes(sched *s, size_t budget) {
+    for (size_t i = 0; i < s->n_running && budget; i++) {
+        request *r = s->running[i];
+        if (!is_decoding(r) || request_ring_full(r) || !make_room(s, i, r->s.n)) continue;
+        add_slice(s, r, r->s.n);
+        budget--;
+    }
+    return budget;
+}
+
+static void add_prompts(sched *s, size_t budget) {
+    for (size_t i = 0; budget && (i < s->n_running || admit(s)); i++) {
+        request *r = s->running[i];
+        if (r->in_step || request_ring_full(r)) continue;
+        size_t left = r->s.n - r->s.n_cached, rows = left < budget ? left : budget;
+        if (!make_room(s, i, r->s.n_cached + rows)) return;
+        add_slice(s, r, r->s.n_cached + rows);
+        budget -= rows;
+    }
+}
+
+sched_step *sched_next(sched *s) {
+    s->step.n = 0;
+    for (size_t i = 0; i < s->n_running; i++) s->running[i]->in_step = false;
+    add_prompts(s, add_decodes(s, runner_plan(s->r)->batch_tokens));
+    return &s->step;
+}

@@ -1,0 +1,36 @@
+/* Which rows the next step computes. Decoding sequences first (one row each), then prompt chunks up to the batch's budget;
+ * waiting requests start when pages for their prompt can be had; when a running one needs a page and none is left, the
+ * youngest is preempted: its pages go, its tokens stay, and it is computed again later to the same bits. */
+#ifndef PINGTI_INFER_SCHED_H
+#define PINGTI_INFER_SCHED_H
+#include "infer/request_impl.h"
+#include "infer/runner.h"
+
+enum { SCHED_MAX_RUNNING = 256 };
+
+typedef struct sched_step {
+    run_slice slices[SCHED_MAX_RUNNING];
+    request *requests[SCHED_MAX_RUNNING];
+    size_t n;
+} sched_step;
+
+typedef struct sched {
+    kv *kv;
+    const runner *r;
+    request *running[SCHED_MAX_RUNNING]; /* oldest first */
+    size_t n_running;
+    request **waiting;                   /* first in, first out; preempted ones go to the front */
+    size_t n_waiting, cap_waiting;
+    uint64_t preemptions, cached_tokens;
+    sched_step step;
+} sched;
+
+void sched_init(sched *s, kv *k, const runner *r);
+void sched_free(sched *s);
+void sched_enqueue(sched *s, request *r);
+void sched_remove(sched *s, request *r); /* a finished one; it may be freed already */
+/* Calls drop for every request; one for which it returns true is gone. */
+void sched_drop(sched *s, bool (*drop)(void *ctx, request *r), void *ctx);
+bool sched_ready(const sched *s); /* a next step would compute something */
+sched_step *sched_next(sched *s); /* n 0: nothing can run now */
+#endif

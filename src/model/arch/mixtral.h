@@ -1,0 +1,8 @@
+/* Mixtral's experts, shared with llama because GGUF files call Mixtral a llama. */
+#ifndef PINGTI_MODEL_ARCH_MIXTRAL_H
+#define PINGTI_MODEL_ARCH_MIXTRAL_H
+#include "model/arch.h"
+
+bool mixtral_read_gguf_experts(const gguf *g, const char *name, model_spec *s, err *e);
+bool mixtral_bind_experts(binder *b, int il, layer *l);
+#endif

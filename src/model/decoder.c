@@ -1,0 +1,98 @@
+/* The forward pass, written once for every family: pre-norm blocks h += attn(norm(h)); h += ffn(norm(h)). It serves
+ * (tape NULL, kv set) and trains (tape set, kv NULL); only attention looks at kv. */
+#include "model/decoder.h"
+
+tensor *decoder_linear(const fwd *f, tensor *x, const weight *w) {
+    tensor *y = fwd_tensor(f, x->rows, w->w.rows);
+    op_linear(f, (linear_args){ y, x, w });
+    return y;
+}
+
+tensor *decoder_norm(const fwd *f, tensor *x, const tensor *w, float eps) {
+    tensor *y = fwd_tensor(f, x->rows, x->cols);
+    op_rmsnorm(f, (rmsnorm_args){ y, x, w, eps });
+    return y;
+}
+
+static tensor *add(const fwd *f, tensor *a, tensor *b) {
+    tensor *y = fwd_tensor(f, a->rows, a->cols);
+    op_add(f, (add_args){ y, a, b });
+    return y;
+}
+
+/* Grouped-query attention. x[T,d] -> [T,d] */
+static tensor *attention(const fwd *f, const model *m, int il, const batch *b, tensor *x) {
+    const model_spec *s = &m->spec;
+    const layer *l = &m->layers[il];
+    tensor *q = decoder_linear(f, x, &l->q), *k = decoder_linear(f, x, &l->k), *v = decoder_linear(f, x, &l->v);
+    if (l->q_norm.data) q = decoder_norm(f, q, &l->q_norm, s->eps);
+    if (l->k_norm.data) k = decoder_norm(f, k, &l->k_norm, s->eps);
+    op_rope(f, (rope_args){ q, b, m->rope.table, s->heads, s->head_dim, 0 });
+    op_rope(f, (rope_args){ k, b, m->rope.table, s->kv_heads, s->head_dim, 0 });
+    tensor *y = fwd_tensor(f, x->rows, (uint64_t)s->heads * s->head_dim);
+    op_attn(f, (attn_args){ .y = y, .q = q, .k = k, .v = v, .b = b, .kv = f->kv, .layer = (uint32_t)il, .heads = s->heads,
+                            .kv_heads = s->kv_heads, .k_head = s->head_dim, .v_head = s->head_dim,
+                            .window = s->slides[il] ? s->window : 0, .scale = s->attn_scale });
+    return decoder_linear(f, y, &l->o);
+}
+
+tensor *decoder_ffn(const fwd *f, tensor *x, const ffn_weights *w) {
+    tensor *gate = decoder_linear(f, x, &w->gate), *up = decoder_linear(f, x, &w->up), *h = fwd_tensor(f, x->rows, gate->cols);
+    op_swiglu(f, (swiglu_args){ h, gate, up });
+    return decoder_linear(f, h, &w->down);
+}
+
+/* Experts: each row goes to its top_k; the shared expert, where there is one, sees every row. */
+static tensor *experts(const fwd *f, const model *m, const layer *l, tensor *x) {
+    const router_spec *r = &m->spec.router;
+    uint64_t rows = x->rows * r->top_k;
+    tensor *logits = fwd_tensor(f, x->rows, r->experts), *weights = fwd_tensor(f, x->rows, r->top_k);
+    fwd exact = *f; /* the choice of experts is discrete: it is always made in f32 */
+    exact.precision = PRECISION_EXACT;
+    op_linear(&exact, (linear_args){ logits, x, &l->router });
+    int32_t *ids = arena_must(f->mem, rows, sizeof *ids);
+    op_moe_route(f, (moe_route_args){ weights, ids, logits, l->router_bias, r });
+    tensor *gate = fwd_tensor(f, rows, m->spec.expert_ff), *up = fwd_tensor(f, rows, m->spec.expert_ff);
+    tensor *h = fwd_tensor(f, rows, m->spec.expert_ff), *down = fwd_tensor(f, rows, m->spec.d), *y = fwd_tensor(f, x->rows, m->spec.d);
+    op_moe_linear(f, (moe_linear_args){ gate, x, &l->experts.gate, ids, r->top_k });
+    op_moe_linear(f, (moe_linear_args){ up, x, &l->experts.up, ids, r->top_k });
+    op_swiglu(f, (swiglu_args){ h, gate, up });
+    op_moe_linear(f, (moe_linear_args){ down, h, &l->experts.down, ids, r->top_k });
+    op_moe_combine(f, (moe_combine_args){ y, down, weights });
+    return l->shared.gate.w.data ? add(f, y, decoder_ffn(f, x, &l->shared)) : y;
+}
+
+/* out = x + attention + feed-forward. */
+static void decoder_layer(const fwd *f, const model *m, int il, const batch *b, tensor *x, tensor *out) {
+    const layer *l = &m->layers[il];
+    tensor *h = decoder_norm(f, x, &l->attn_norm, m->spec.eps);
+    tensor *mid = add(f, x, (spec_is_mla(&m->spec) ? mla_attention : attention)(f, m, il, b, h));
+    fwd_observe(f, "attn", il, mid);
+    h = decoder_norm(f, mid, &l->ffn_norm, m->spec.eps);
+    op_add(f, (add_args){ out, mid, m->spec.sparse[il] ? experts(f, m, l, h) : decoder_ffn(f, h, &l->ffn) });
+    fwd_observe(f, "layer", il, out);
+}
+
+/* Serving, the layers use the same scratch memory one after another; training keeps every activation for the tape. */
+static tensor *all_layers(const fwd *f, const model *m, const batch *b, tensor *x) {
+    tensor *spare = f->tape ? NULL : fwd_tensor(f, b->T, m->spec.d);
+    for (int il = 0; il < (int)m->spec.layers; il++) {
+        tensor *out = f->tape ? fwd_tensor(f, b->T, m->spec.d) : spare;
+        arena_mark mark = arena_mark_now(f->mem);
+        decoder_layer(f, m, il, b, x, out);
+        if (!f->tape) arena_release(f->mem, mark);
+        spare = x;
+        x = out;
+    }
+    return x;
+}
+
+tensor *model_forward(const fwd *f, const model *m, const batch *b) {
+    tensor *x = fwd_tensor(f, b->T, m->spec.d);
+    op_embed(f, (embed_args){ x, &m->embed, b->id });
+    x = all_layers(f, m, b, x);
+    if (!b->n_out) return NULL;
+    tensor *last = fwd_tensor(f, b->n_out, m->spec.d);
+    op_gather(f, (gather_args){ last, x, b->out });
+    return decoder_linear(f, decoder_norm(f, last, &m->norm, m->spec.eps), &m->output);
+}

@@ -1,0 +1,57 @@
+/* The table of coarse ops. Model code calls op_linear(f, (linear_args){...}): shapes are checked, the backend computes,
+ * and only when f->tape is set the same arguments are recorded; tape_backward walks them in reverse (op/tape.h).
+ * A fwd belongs to one thread; it is passed, never global. */
+#ifndef PINGTI_OP_OPS_H
+#define PINGTI_OP_OPS_H
+#include "base/arena.h"
+#include "base/pool.h"
+#include "op/op_args.h"
+
+typedef enum op_id {
+#define OP(NAME) OP_ID_##NAME,
+#include "op/ops.def"
+#undef OP
+    OP_COUNT
+} op_id;
+
+const char *op_name(op_id id);
+
+typedef struct fwd fwd;
+typedef struct tape tape;
+
+/* One pointer per op. A backend owns how, never what: the scalar reference is the specification. */
+typedef struct backend {
+    const char *name;
+    /* NULL: every storage format; otherwise what this backend computes. Asked at load, so that the hot path never is. */
+    bool (*has)(op_id op, dtype weights);
+#define OP(NAME) void (*NAME)(const fwd *f, const NAME##_args *a);
+#include "op/ops.def"
+#undef OP
+} backend;
+
+typedef enum precision { PRECISION_EXACT, PRECISION_FAST } precision;
+
+struct fwd {
+    const backend *backend;
+    arena *mem;         /* activations of this pass */
+    tape *tape;         /* NULL: nothing is recorded */
+    const kv_view *kv;  /* NULL: attention within the batch (training) */
+    pool *pool;         /* NULL: the calling thread alone */
+    precision precision;
+    void (*observer)(void *ctx, const char *name, int layer, const tensor *x); /* or NULL; sees activations by name */
+    void *observer_ctx;
+};
+
+/* f32 [rows, cols] from the pass's arena, zeroed; with a gradient when recording. */
+tensor *fwd_tensor(const fwd *f, uint64_t rows, uint64_t cols);
+/* Columns [col, col+cols) of x, sharing its memory and gradient. */
+tensor *fwd_columns(const fwd *f, const tensor *x, uint64_t col, uint64_t cols);
+void fwd_observe(const fwd *f, const char *name, int layer, const tensor *x);
+
+#define OP(NAME)                                                                                                       \
+    void op_##NAME(const fwd *f, NAME##_args a);                                                                       \
+    void op_##NAME##_check(const NAME##_args *a);                                                                      \
+    void op_##NAME##_grad(const fwd *f, const NAME##_args *a);
+#include "op/ops.def"
+#undef OP
+#endif

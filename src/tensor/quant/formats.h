@@ -1,0 +1,20 @@
+/* The functions of every storage format: quant_<file>_to_f32, _from_f32 (where it can be encoded), _dot. */
+#ifndef PINGTI_TENSOR_QUANT_FORMATS_H
+#define PINGTI_TENSOR_QUANT_FORMATS_H
+#include "tensor/quant.h"
+
+#define QUANT(ENUM, file, name, gguf, elems, bytes, enc)                                                               \
+    void quant_##file##_to_f32(const void *src, float *dst, size_t n);                                                 \
+    void quant_##file##_from_f32(const float *src, void *dst, size_t n);                                               \
+    float quant_##file##_dot(const void *w, const act_q8 *x, size_t n);
+#include "tensor/quants.def"
+#undef QUANT
+
+static inline uint16_t load_u16(const void *p) {
+    uint16_t v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void store_u16(void *p, uint16_t v) { __builtin_memcpy(p, &v, sizeof v); }
+#endif

@@ -1,0 +1,40 @@
+/* Q8_0: 32 elements, {f16 d; int8 q[32]}, x = d * q. */
+#include "tensor/quant/formats.h"
+#include <math.h>
+#include <string.h>
+
+enum { N = 32, BYTES = 34 };
+
+void quant_q8_0_to_f32(const void *src, float *dst, size_t n) {
+    const char *p = src;
+    for (size_t b = 0; b < n / N; b++, p += BYTES) {
+        float d = f16_to_f32(load_u16(p));
+        const int8_t *q = (const int8_t *)p + 2;
+        for (int i = 0; i < N; i++) dst[b * N + i] = d * (float)q[i];
+    }
+}
+
+/* d = max|x| / 127 in f32 for the rounding, stored as f16; halves round away from zero, as the format's own encoder does. */
+void quant_q8_0_from_f32(const float *src, void *dst, size_t n) {
+    char *p = dst;
+    for (size_t b = 0; b < n / N; b++, p += BYTES, src += N) {
+        float max = 0;
+        for (int i = 0; i < N; i++) max = fmaxf(max, fabsf(src[i]));
+        float d = max / 127.0f, inverse = d != 0 ? 1.0f / d : 0;
+        uint16_t h = f32_to_f16(d);
+        memcpy(p, &h, sizeof h);
+        for (int i = 0; i < N; i++) p[2 + i] = (char)(int8_t)(int)roundf(src[i] * inverse);
+    }
+}
+
+float quant_q8_0_dot(const void *w, const act_q8 *x, size_t n) {
+    const char *p = w;
+    float f = 0;
+    for (size_t b = 0; b < n / N; b++, p += BYTES) {
+        const int8_t *q = (const int8_t *)p + 2, *a = x->q + b * N;
+        int sum = 0;
+        for (int i = 0; i < N; i++) sum += (int)q[i] * (int)a[i];
+        f = fmaf((float)sum, f16_to_f32(load_u16(p)) * x->scale[b], f);
+    }
+    return f;
+}

@@ -1,0 +1,9 @@
+# ./run with a stand-in for pingti and a model site on this machine.
+add_test(NAME scripts/test_run COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/test_run.py)
+set_tests_properties(scripts/test_run PROPERTIES TIMEOUT 120 LABELS scripts)
+# What is installed is enough to build on: the header, both libraries, pkg-config. (A sanitized library needs its runtime.)
+if(NOT PINGTI_SANITIZE AND NOT PINGTI_COVERAGE)
+  add_test(NAME scripts/test_install COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/test_install.py
+           ${PROJECT_BINARY_DIR} ${CMAKE_C_COMPILER})
+  set_tests_properties(scripts/test_install PROPERTIES TIMEOUT 120 LABELS scripts)
+endif()

@@ -1,0 +1,192 @@
+/* Design decision 2, demanded bit for bit: many sequences driven through random schedules (who shares a step, chunk sizes,
+ * threads, page layouts, cancels, rewinds, prefix reuse) give exactly the logits of each sequence alone, for every model of
+ * tests/golden/models, in both precisions, for every cache format, on every instruction set of this machine.
+ * PINGTI_SEED repeats a run; PINGTI_ROUNDS lengthens it. */
+#include "unit/check.h"
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "infer/runner.h"
+#include "unit/infer/models.h"
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_SEQS = 5, MAX_TOKENS = 150, N_PREFIX = 70, BATCH = 96 };
+
+static uint64_t seed, draws;
+static uint32_t below(uint32_t n) { return (uint32_t)(rng_uniform(seed, draws++, 7) * n); }
+
+typedef struct expected {
+    int32_t tokens[MAX_TOKENS];
+    size_t n;
+    uint8_t rope;
+    float *logits; /* [n, vocab] of the sequence alone */
+} expected;
+
+typedef struct driven {
+    const expected *want;
+    seq s;
+    bool live;
+} driven;
+
+static runner *make_runner(const model *m, dtype cache, precision p, int threads, uint32_t cache_tokens) {
+    runner_options o = { .threads = threads, .context = m->spec.context < 512 ? m->spec.context : 512, .cache_tokens = cache_tokens, .batch_tokens = BATCH, .cache_type = cache, .precision = p };
+    err e = { 0 };
+    runner *r = runner_new(m, &o, &e);
+    check_ok(r != NULL, &e);
+    return r;
+}
+
+static void start(driven *d, runner *r, const expected *want, bool share) {
+    kv_name root = runner_root_name(r, want->rope, NULL, 0);
+    seq_init(&d->s, want->tokens, want->n, &root, want->rope, share);
+    d->want = want;
+    d->live = true;
+    if (share) seq_adopt_prefix(&d->s, runner_kv(r));
+}
+
+/* Alone: one thread, one sequence, largest chunks, no sharing. */
+static void compute_alone(const model *m, dtype cache, precision p, expected *x) {
+    runner *r = make_runner(m, cache, p, 1, 0);
+    size_t vocab = m->spec.vocab, rows;
+    driven d;
+    x->logits = mem_must(x->n * vocab, sizeof(float));
+    start(&d, r, x, false);
+    for (size_t from = 0, to; from < x->n; from = to) {
+        to = from + BATCH < x->n ? from + BATCH : x->n;
+        assert_true(seq_reserve(&d.s, runner_kv(r), to));
+        run_slice s = { &d.s, from, to, LOGITS_ALL };
+        memcpy(x->logits + from * vocab, runner_step(r, &s, 1, &rows), (to - from) * vocab * sizeof(float));
+    }
+    seq_free(&d.s, runner_kv(r));
+    runner_free(r);
+}
+
+static void make_sequences(const model *m, expected *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i].n = 2 + below(MAX_TOKENS - 2);
+        x[i].rope = m->rope.n == 2 && i % 2;
+        if (x[i].n > m->spec.context) x[i].n = m->spec.context;
+        for (size_t t = 0; t < x[i].n; t++) x[i].tokens[t] = (int32_t)below(m->spec.vocab);
+        if (i && below(2)) memcpy(x[i].tokens, x[0].tokens, sizeof(int32_t) * (x[i].n < N_PREFIX ? x[i].n : N_PREFIX));
+    }
+}
+
+/* Pages come in any order: take many, give them back shuffled. */
+static void shuffle_pages(runner *r) {
+    kv *k = runner_kv(r);
+    uint32_t n = kv_n_usable(k), taken[256];
+    if (n > 256) n = 256;
+    for (uint32_t i = 0; i < n; i++) taken[i] = (uint32_t)kv_take(k);
+    for (uint32_t i = n; i-- > 0;) {
+        uint32_t j = below(i + 1), page = taken[j];
+        taken[j] = taken[i];
+        kv_release(k, page);
+    }
+}
+
+static void disturb(driven *d, runner *r, bool share) {
+    uint32_t what = below(12);
+    if (what == 0) { /* cancelled, begun again later */
+        seq_free(&d->s, runner_kv(r));
+        d->live = false;
+    } else if (what == 1) seq_drop_pages(&d->s, runner_kv(r)); /* preempted */
+    else if (what == 2 && d->s.n_cached) {
+        size_t n = d->s.n, keep = below((uint32_t)d->s.n_cached + 1);
+        seq_rewind(&d->s, runner_kv(r), keep);
+        while (d->s.n < n) seq_push(&d->s, d->want->tokens[d->s.n]);
+    } else if (what == 3 && share && d->s.n_cached == 0) seq_adopt_prefix(&d->s, runner_kv(r));
+}
+
+static size_t choose_slices(driven *d, size_t n, runner *r, run_slice *slices, driven **of) {
+    size_t count = 0, budget = BATCH;
+    for (size_t i = 0; i < n && budget; i++) {
+        size_t left = d[i].live ? d[i].s.n - d[i].s.n_cached : 0, rows = 1 + below(below(2) ? 4 : BATCH);
+        if (!left || below(4) == 0) continue;
+        if (rows > left) rows = left;
+        if (rows > budget) rows = budget;
+        if (!seq_reserve(&d[i].s, runner_kv(r), d[i].s.n_cached + rows)) continue;
+        of[count] = &d[i];
+        slices[count++] = (run_slice){ &d[i].s, d[i].s.n_cached, d[i].s.n_cached + rows, (row_logits)below(3) };
+        budget -= rows;
+    }
+    return count;
+}
+
+static void compare(const model *m, const run_slice *s, const expected *want, const float **logits) {
+    size_t vocab = m->spec.vocab, from = s->logits == LOGITS_ALL ? s->from : s->to - 1;
+    if (s->logits == LOGITS_NONE) return;
+    for (size_t t = from; t < s->to; t++, *logits += vocab)
+        if (memcmp(*logits, want->logits + t * vocab, vocab * sizeof(float)) != 0)
+            fail_msg("%s: logits of token %zu of a sequence of %zu differ from the sequence alone (seed %llu)", m->source->path, t, want->n, (unsigned long long)seed);
+}
+
+static bool all_done(const driven *d, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!d[i].live || d[i].s.n_cached < d[i].s.n) return false;
+    return true;
+}
+
+static size_t drive(const model *m, runner *r, expected *x, size_t n, bool share) {
+    driven d[MAX_SEQS] = { 0 }, *of[MAX_SEQS];
+    run_slice slices[MAX_SEQS];
+    size_t rows, steps = 0;
+    for (; steps < 400 && !all_done(d, n); steps++) {
+        for (size_t i = 0; i < n; i++) {
+            if (!d[i].live) start(&d[i], r, &x[i], share);
+            else if (steps < 200) disturb(&d[i], r, share);
+        }
+        if (below(8) == 0) shuffle_pages(r);
+        size_t count = choose_slices(d, n, r, slices, of);
+        if (!count) continue;
+        const float *logits = runner_step(r, slices, count, &rows);
+        for (size_t i = 0; i < count; i++) compare(m, &slices[i], of[i]->want, &logits);
+        kv_check(runner_kv(r));
+    }
+    for (size_t i = 0; i < n; i++) seq_free(&d[i].s, runner_kv(r));
+    return steps;
+}
+
+static void one_setting(const model *m, dtype cache, precision p) {
+    expected x[MAX_SEQS];
+    make_sequences(m, x, MAX_SEQS);
+    for (size_t i = 0; i < MAX_SEQS; i++) compute_alone(m, cache, p, &x[i]);
+    for (int share = 0; share < 2; share++) {
+        runner *r = make_runner(m, cache, p, 1 + (int)below(4), 64 * (6 + below(10)));
+        shuffle_pages(r);
+        drive(m, r, x, MAX_SEQS, share);
+        runner_free(r);
+    }
+    for (size_t i = 0; i < MAX_SEQS; i++) free(x[i].logits);
+}
+
+static void one_model(const char *path) {
+    static const dtype caches[] = { DTYPE_F16, DTYPE_Q8_0, DTYPE_F32 };
+    opened_model o = open_model(path);
+    const model *m = o.m;
+    for (int isa = CPU_SCALAR; isa <= (int)cpu_best_isa(); isa++) {
+        setenv("PINGTI_ISA", cpu_isa_name((cpu_isa)isa), 1);
+        one_setting(m, caches[below(3)], PRECISION_EXACT);
+        one_setting(m, caches[below(3)], PRECISION_FAST);
+    }
+    unsetenv("PINGTI_ISA");
+    close_model(&o);
+}
+
+static void sequences_never_feel_their_neighbours(void **state) {
+    (void)state;
+    static char paths[128][512];
+    const char *rounds = getenv("PINGTI_ROUNDS");
+    size_t n = models_under(PINGTI_SOURCE_DIR "/tests/golden/models", paths, 128);
+    assert_true(n > 0);
+    for (int round = 0; round < (rounds ? atoi(rounds) : 1); round++)
+        for (size_t i = 0; i < n; i++) one_model(paths[i]);
+    printf("%zu models, %llu random choices, seed %llu\n", n, (unsigned long long)draws, (unsigned long long)seed);
+}
+
+int main(void) {
+    const char *given = getenv("PINGTI_SEED");
+    seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 1000003u ^ (uint64_t)getpid();
+    const struct CMUnitTest tests[] = { cmocka_unit_test(sequences_never_feel_their_neighbours) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
