@@ -50,7 +50,7 @@ CONFIGS = {
     "llama3-tied-old": ("llama", dict(BASE, head_dim=16, tie_word_embeddings=True, rope_parameters=rope("llama3", 300.0, **LLAMA3)), dict(spelling="old")),
     "llama-linear": ("llama", dict(BASE, num_attention_heads=3, num_key_value_heads=3, head_dim=14, rope_parameters=rope("linear", factor=4.0)),
                      dict(spelling="old", type_key="type")),
-    "llama-dynamic": ("llama", dict(BASE, max_position_embeddings=64, rope_parameters=rope("dynamic", factor=2.0)), dict(gguf=False)),
+    "llama-dynamic": ("llama", dict(BASE, rope_parameters=rope("dynamic", factor=2.0)), dict(gguf=False)),
     "llama-bias-sharded": ("llama", dict(BASE, attention_bias=True, mlp_bias=True, head_dim=6, rope_parameters=rope()), dict(shard_bytes=24000)),
     "llama-yarn": ("llama", dict(BASE, head_dim=12, rope_parameters=rope("yarn", 1000.0, factor=4.0, original_max_position_embeddings=128,
                                                                        beta_fast=16.0, beta_slow=2.0)), {}),
@@ -110,7 +110,7 @@ CONFIGS = {
                        dict(spelling="old", type_key="type", old_mla=True, edit=dict(scoring_func="softmax", norm_topk_prob=False))),
     "deepseek2": ("deepseek_v2", dict(DS, topk_method="group_limited_greedy", n_group=4, topk_group=2, routed_scaling_factor=4.0,
                                       rope_parameters=rope("yarn", mscale=1.0, mscale_all_dim=1.0, **DS_YARN)), {}),
-    "deepseek2-mscale-bias": ("deepseek_v2", dict(DS, topk_method="greedy", attention_bias=True, routed_scaling_factor=2.0, first_k_dense_replace=0,
+    "deepseek2-mscale": ("deepseek_v2", dict(DS, topk_method="greedy", moe_intermediate_size=8, routed_scaling_factor=2.0, first_k_dense_replace=0,
                                                   rope_parameters=rope("yarn", mscale=1.0, mscale_all_dim=0.5, **DS_YARN)), dict(gguf=False)),
     # ---- deepseek_v3
     "deepseek3": ("deepseek_v3", dict(DS, n_routed_experts=12, num_experts_per_tok=4, moe_intermediate_size=8, n_group=4, topk_group=2,
@@ -119,7 +119,7 @@ CONFIGS = {
     "deepseek3-bf16": ("deepseek_v3", dict(DS, n_group=1, topk_group=1, q_lora_rank=None, routed_scaling_factor=1.5, norm_topk_prob=True, n_shared_experts=2,
                                            rope_parameters=rope(theta=5e4)), dict(dtype=torch.bfloat16, old_mla=True)),
     "deepseek3-halves": ("deepseek_v3", dict(DS, n_group=2, topk_group=1, routed_scaling_factor=2.0, norm_topk_prob=False, rope_interleave=False,
-                                             attention_bias=True, rope_parameters=rope()), dict(gguf=False)),
+                                             rope_parameters=rope()), dict(gguf=False)),
     "deepseek3-nonorm": ("deepseek_v3", dict(DS, n_group=2, topk_group=1, routed_scaling_factor=1.0, norm_topk_prob=False, first_k_dense_replace=0,
                                              intermediate_size=20, moe_intermediate_size=8, rope_parameters=rope()), {}),
 }
