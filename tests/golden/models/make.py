@@ -26,13 +26,15 @@ def rope(kind="default", theta=10000.0, **more):
 
 
 BASE = dict(vocab_size=97, hidden_size=24, intermediate_size=34, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=3,
-            max_position_embeddings=512, bos_token_id=1, eos_token_id=2, pad_token_id=None, rms_norm_eps=1e-5)
+            max_position_embeddings=512, bos_token_id=1, eos_token_id=2, pad_token_id=None, rms_norm_eps=3e-3)
 MOE = dict(BASE, hidden_size=24, intermediate_size=20, num_attention_heads=6, num_key_value_heads=3)
+# eps is large, so that another eps shows; DeepSeek's is what its latent norms always have, or a GGUF could not say both
 DS = dict(vocab_size=101, hidden_size=24, intermediate_size=30, moe_intermediate_size=10, num_hidden_layers=2, num_attention_heads=3,
           num_key_value_heads=3, n_shared_experts=1, n_routed_experts=8, num_experts_per_tok=3, first_k_dense_replace=1, kv_lora_rank=14,
-          q_lora_rank=18, qk_nope_head_dim=10, qk_rope_head_dim=6, v_head_dim=12, max_position_embeddings=512, bos_token_id=0,
-          eos_token_id=1, pad_token_id=None, rms_norm_eps=1e-5)
-DS_YARN = dict(theta=100.0, factor=8.0, original_max_position_embeddings=64, beta_fast=32, beta_slow=1)
+          q_lora_rank=18, qk_nope_head_dim=10, qk_rope_head_dim=8, v_head_dim=12, max_position_embeddings=512, bos_token_id=0,
+          eos_token_id=1, pad_token_id=None, rms_norm_eps=1e-6)
+# wavelengths on each side of both yarn borders: 1 of 4 pairs kept, the rest blended
+DS_YARN = dict(theta=100.0, factor=8.0, original_max_position_embeddings=1024, beta_fast=32, beta_slow=1)
 LLAMA3 = dict(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)
 
 
@@ -52,10 +54,10 @@ CONFIGS = {
                      dict(spelling="old", type_key="type")),
     "llama-dynamic": ("llama", dict(BASE, rope_parameters=rope("dynamic", factor=2.0)), dict(gguf=False)),
     "llama-bias-sharded": ("llama", dict(BASE, attention_bias=True, mlp_bias=True, head_dim=6, rope_parameters=rope()), dict(shard_bytes=24000)),
-    "llama-yarn": ("llama", dict(BASE, head_dim=12, rope_parameters=rope("yarn", 1000.0, factor=4.0, original_max_position_embeddings=128,
-                                                                       beta_fast=16.0, beta_slow=2.0)), {}),
+    "llama-yarn": ("llama", dict(BASE, head_dim=12, rope_parameters=rope("yarn", 1000.0, factor=2.0, original_max_position_embeddings=256,
+                                                                       beta_fast=8.0, beta_slow=2.0)), {}),
     "llama-yarn-factor": ("llama", dict(BASE, num_attention_heads=4, num_key_value_heads=1, head_dim=10, rope_parameters=rope(
-        "yarn", 1000.0, factor=4.0, original_max_position_embeddings=128, attention_factor=0.8, truncate=False)), dict(gguf=False)),
+        "yarn", 1000.0, factor=4.0, original_max_position_embeddings=128, beta_fast=4.0, attention_factor=0.8, truncate=False)), dict(gguf=False)),
     "llama-bf16": ("llama", dict(BASE, hidden_size=30, num_attention_heads=10, num_key_value_heads=5, head_dim=8, rope_parameters=rope()),
                    dict(dtype=torch.bfloat16, matrix="BF16")),
     "llama-f16": ("llama", dict(BASE, num_attention_heads=8, num_key_value_heads=1, head_dim=10, tie_word_embeddings=True, rope_parameters=rope()),
@@ -66,14 +68,14 @@ CONFIGS = {
     # ---- qwen2
     "qwen2": ("qwen2", dict(BASE, tie_word_embeddings=True, rms_norm_eps=1e-6, rope_parameters=rope(theta=1e6)),
               dict(spelling="old", edit=dict(sliding_window=8, use_sliding_window=False, max_window_layers=1))),
-    "qwen2-yarn": ("qwen2", dict(BASE, num_attention_heads=2, num_key_value_heads=1, vocab_size=113,
-                                 rope_parameters=rope("yarn", 1000.0, factor=4.0, original_max_position_embeddings=128)), {}),
+    "qwen2-yarn": ("qwen2", dict(BASE, num_attention_heads=2, num_key_value_heads=1, vocab_size=113, max_position_embeddings=4096,
+                                 rope_parameters=rope("yarn", 1000.0, factor=4.0, original_max_position_embeddings=1024)), {}),
     "qwen2-window": ("qwen2", dict(BASE, num_hidden_layers=3, intermediate_size=26, use_sliding_window=True, sliding_window=11, max_window_layers=1,
                                    rope_parameters=rope()), dict(spelling="old")),
     # ---- qwen3
     "qwen3": ("qwen3", dict(BASE, head_dim=14, tie_word_embeddings=True, rms_norm_eps=1e-6, rope_parameters=rope(theta=1e6)), dict(spelling="old")),
-    "qwen3-bias-yarn": ("qwen3", dict(BASE, head_dim=10, attention_bias=True, rope_parameters=rope(
-        "yarn", 1000.0, factor=4.0, original_max_position_embeddings=128)), {}),
+    "qwen3-bias-yarn": ("qwen3", dict(BASE, head_dim=10, attention_bias=True, max_position_embeddings=4096, rope_parameters=rope(
+        "yarn", 1000.0, factor=4.0, original_max_position_embeddings=1024)), {}),
     "qwen3-window": ("qwen3", dict(BASE, head_dim=8, num_hidden_layers=3, intermediate_size=26, use_sliding_window=True, sliding_window=9,
                                    max_window_layers=2, rope_parameters=rope()), {}),
     # ---- qwen3_moe
@@ -110,7 +112,7 @@ CONFIGS = {
                        dict(spelling="old", type_key="type", old_mla=True, edit=dict(scoring_func="softmax", norm_topk_prob=False))),
     "deepseek2": ("deepseek_v2", dict(DS, topk_method="group_limited_greedy", n_group=4, topk_group=2, routed_scaling_factor=4.0,
                                       rope_parameters=rope("yarn", mscale=1.0, mscale_all_dim=1.0, **DS_YARN)), {}),
-    "deepseek2-mscale": ("deepseek_v2", dict(DS, topk_method="greedy", moe_intermediate_size=8, routed_scaling_factor=2.0, first_k_dense_replace=0,
+    "deepseek2-mscale": ("deepseek_v2", dict(DS, topk_method="greedy", moe_intermediate_size=8, rms_norm_eps=5e-3, routed_scaling_factor=2.0, first_k_dense_replace=0,
                                                   rope_parameters=rope("yarn", mscale=1.0, mscale_all_dim=0.5, **DS_YARN)), dict(gguf=False)),
     # ---- deepseek_v3
     "deepseek3": ("deepseek_v3", dict(DS, n_routed_experts=12, num_experts_per_tok=4, moe_intermediate_size=8, n_group=4, topk_group=2,
@@ -118,7 +120,7 @@ CONFIGS = {
                   dict(spelling="old", type_key="type", edit=dict(scoring_func="sigmoid", topk_method="noaux_tc"))),
     "deepseek3-bf16": ("deepseek_v3", dict(DS, n_group=1, topk_group=1, q_lora_rank=None, routed_scaling_factor=1.5, norm_topk_prob=True, n_shared_experts=2,
                                            rope_parameters=rope(theta=5e4)), dict(dtype=torch.bfloat16, old_mla=True)),
-    "deepseek3-halves": ("deepseek_v3", dict(DS, n_group=2, topk_group=1, routed_scaling_factor=2.0, norm_topk_prob=False, rope_interleave=False,
+    "deepseek3-halves": ("deepseek_v3", dict(DS, n_group=2, topk_group=1, routed_scaling_factor=2.0, norm_topk_prob=False, rope_interleave=False, rms_norm_eps=5e-3,
                                              rope_parameters=rope()), dict(gguf=False)),
     "deepseek3-nonorm": ("deepseek_v3", dict(DS, n_group=2, topk_group=1, routed_scaling_factor=1.0, norm_topk_prob=False, first_k_dense_replace=0,
                                              intermediate_size=20, moe_intermediate_size=8, rope_parameters=rope()), {}),
