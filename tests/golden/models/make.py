@@ -128,7 +128,7 @@ CONFIGS = {
 
 
 def build(out, family, cfg, how, seed, lengths):
-    """Writes one configuration to `out`; returns its cases and facts, or raises RuntimeError when the seed is unlucky."""
+    """Writes one configuration to `out`; returns its cases and facts, or raises Unlucky."""
     if family in ("deepseek_v3",):
         cfg = dict(cfg, num_mtp_layers=0)
     model = oracle.new_model(family, cfg, seed, how.get("dtype", torch.float32))
@@ -138,7 +138,7 @@ def build(out, family, cfg, how, seed, lengths):
     cases = [oracle.make_case(o, n, rng, cfg["vocab_size"]) for n in lengths]
     error = oracle.f64_error(out, cases)
     if error > oracle.MAX_F64_ERROR:
-        raise RuntimeError(f"float32 and float64 differ by {error:.1e}: take another seed")
+        raise oracle.Unlucky(f"float32 and float64 differ by {error:.1e}: take another seed")
     if how.get("gguf", True):
         to_gguf.write(os.path.join(out, "model.gguf"), o.model.config, oracle.published_tensors(model), how.get("old_mla", False), how.get("matrix", "F32"))
     oracle.write_golden(os.path.join(out, "golden.bin"), cases)
@@ -162,7 +162,7 @@ def main(names):
             shutil.rmtree(out, ignore_errors=True)
             try:
                 cases, error = build(out, family, cfg, how, seed, [1, 17, 300] + how.get("extra", []))
-            except RuntimeError as e:
+            except oracle.Unlucky as e:
                 print(f"{name}: seed {seed}: {e}", flush=True)
                 continue
             note(out, family, seed, cases, error)
