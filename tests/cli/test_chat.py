@@ -77,6 +77,7 @@ class Lines(CliCase):
 
 class Terminal(CliCase):
     """A person at a terminal, played through a pty."""
+    PROMPT = b">\x1b[0m "
 
     def setUp(self):
         self.pid, self.fd = pty.fork()
@@ -84,7 +85,7 @@ class Terminal(CliCase):
             env = self.environment(TERM="xterm", XDG_STATE_HOME=str(self.home / "state"))
             os.execve(PROGRAM, [PROGRAM, "chat", "-m", self.long, "--temp", "0"], env)
         self.seen = b""
-        self.until(b"> ")
+        self.prompt()
 
     def tearDown(self):
         if self.pid:
@@ -107,6 +108,10 @@ class Terminal(CliCase):
         before, self.seen = self.seen[:self.seen.index(word)], self.seen[self.seen.index(word) + len(word):]
         return before
 
+    def prompt(self):
+        self.until(self.PROMPT)
+        time.sleep(0.1)  # the terminal is made raw just after the prompt is drawn
+
     def type(self, text):
         os.write(self.fd, text.encode())
 
@@ -126,7 +131,7 @@ class Terminal(CliCase):
         time.sleep(0.5)
         self.type("\x03")
         self.assertRegex(self.until(b"stopped"), rb"[!-~]{20}")
-        self.until(b"> ")
+        self.prompt()
         self.type("/tokens\r")
         self.until(b"of 65536 tokens")
         self.type("/exit\r")
@@ -136,9 +141,10 @@ class Terminal(CliCase):
         self.type("half a thou")
         self.until(b"thou")
         self.type("\x03")
-        self.until(b"> ")
+        self.prompt()
         self.type("/model\r")
         self.until(b"long.gguf")
+        self.prompt()
         self.type("\x04")
         self.assertEqual(self.ends(), 0)
 
@@ -147,7 +153,7 @@ class Terminal(CliCase):
         self.until(b"max-tokens = 3")
         self.type("世界\r")
         self.until(b"3 tokens")
-        self.until(b"> ")
+        self.prompt()
         self.type("\x1b[A\x1b[A\r")  # up twice: the /set line again
         self.until(b"max-tokens = 3")
         self.type("/exit\r")
