@@ -438,23 +438,25 @@ void opt_show(const opt_state *s, const char *name, buf *out) {
 
 /* Words of `text` at `indent`, wrapped; the cursor stands at column `at`. */
 static void put_wrapped(buf *out, const char *text, int indent, int at, int width) {
+    bool space = false;
     while (*text) {
         size_t n = strcspn(text, " \n");
-        if (at > indent && at + (int)n >= width) {
+        if (at > indent && at + (int)n + space > width) {
             buf_printf(out, "\n%*s", indent, "");
             at = indent;
+        } else if (space) {
+            buf_putc(out, ' ');
+            at++;
         }
         buf_put(out, text, n);
         at += (int)n;
         text += n;
-        if (*text == '\n') {
-            buf_printf(out, "\n%*s", text[1] ? indent : 0, "");
-            at = indent;
-        } else if (*text == ' ') {
-            buf_putc(out, ' ');
-            at++;
-        }
-        if (*text) text++;
+        if ((space = *text == ' ')) text++;
+        if (*text != '\n') continue;
+        buf_printf(out, "\n%*s", text[1] ? indent : 0, "");
+        at = indent;
+        space = false;
+        text++;
     }
 }
 
@@ -489,9 +491,10 @@ void opt_help(const opt_spec *spec, bool colour, int width, buf *out) {
         for (size_t i = 0; i < t->n; i++) help_row(&t->rows[i], width, out);
     }
     buf_printf(out, "\n%sElsewhere%s\n", bold, plain);
+    buf_puts(out, "  ");
     put_wrapped(out,
-                "  Every option can also stand in the environment (the name in brackets) or in the config file as `name = value`;\n"
+                "Every option can also stand in the environment (the name in brackets) or in the config file as `name = value`;\n"
                 "the command line wins over the environment, that over the config file.",
-                2, 0, width);
+                2, 2, width);
     buf_putc(out, '\n');
 }

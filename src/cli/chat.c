@@ -78,7 +78,7 @@ static int loop(chat *c) {
     buf text = { 0 };
     char prompt[32];
     const char *green = term_seq(1, TERM_GREEN), *plain = term_seq(1, TERM_PLAIN), *mark = *green ? "\1" : "";
-    snprintf(prompt, sizeof prompt, "%s%s%s> %s%s%s", mark, green, mark, mark, plain, mark);
+    snprintf(prompt, sizeof prompt, "%s%s%s>%s%s%s ", mark, green, mark, mark, plain, mark);
     while (!c->leave && !out_failed()) {
         interrupt_clear();
         line_status s = line_read(c->lines, prompt, &text);

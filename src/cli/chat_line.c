@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <histedit.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,14 +32,18 @@ static char *show_prompt(EditLine *el) {
     return (char *)(uintptr_t)r->prompt;
 }
 
-/* libedit's own reader retries when a signal comes; this one gives up, so that Ctrl-C drops the line. */
+/* libedit's own reader goes on when a signal comes; this one gives up, so that Ctrl-C drops the line. */
 static int read_char(EditLine *el, wchar_t *out) {
     line_reader *r;
     el_get(el, EL_CLIENTDATA, &r);
     for (;;) {
         char c;
+        struct pollfd wait[] = { { STDIN_FILENO, POLLIN, 0 }, { interrupt_fd(), POLLIN, 0 } };
+        int ready = poll(wait, 2, -1);
+        if (interrupt_seen()) return -1;
+        if (ready < 0 && errno == EINTR) continue;
         ssize_t n = read(STDIN_FILENO, &c, 1);
-        if (n < 0 && errno == EINTR && !interrupt_seen()) continue;
+        if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return (int)n;
         size_t used = mbrtowc(out, &c, 1, &r->state);
         if (used == (size_t)-1) {

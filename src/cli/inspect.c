@@ -62,7 +62,7 @@ static void put_rope(buf *b, const rope_spec *r) {
     buf t = { 0 };
     buf_printf(&t, "%s, theta %.9g, %u of a head", kinds[r->kind], r->theta, r->dims);
     if (r->factor > 1) buf_printf(&t, ", factor %g", r->factor);
-    if (r->original > 0) buf_printf(&t, ", first made for %.0f tokens", r->original);
+    if (r->original > 0 && r->factor > 1) buf_printf(&t, ", first made for %.0f tokens", r->original);
     field(b, "rotary", "%s", buf_str(&t));
     buf_free(&t);
 }

@@ -158,6 +158,11 @@ static json_t *metadata_json(const model_source *s) {
     char value[4096];
     if (!s->gguf) return s->hf.config ? json_object_update(all, s->hf.config), all : all;
     for (size_t i = 0; i < gguf_n_keys(s->gguf); i++) {
+        gguf_text text = { NULL, 0 };
+        if (gguf_key_type(s->gguf, i) == GGUF_STRING && gguf_str(s->gguf, gguf_key(s->gguf, i), &text, NULL) && text.data) {
+            json_object_set_new(all, gguf_key(s->gguf, i), out_json_text(text.data, text.len));
+            continue;
+        }
         gguf_key_show(s->gguf, i, value, sizeof value);
         json_object_set_new(all, gguf_key(s->gguf, i), out_json_text(value, strlen(value)));
     }
