@@ -127,7 +127,7 @@ CONFIGS = {
 }
 
 
-def build(out, family, cfg, how, seed, lengths):
+def build(out, family, cfg, how, seed, lengths, tries=400):
     """Writes one configuration to `out`; returns its cases and facts, or raises Unlucky."""
     if family in ("deepseek_v3",):
         cfg = dict(cfg, num_mtp_layers=0)
@@ -135,7 +135,7 @@ def build(out, family, cfg, how, seed, lengths):
     oracle.save(model, out, **{k: how[k] for k in ("spelling", "edit", "type_key", "fused", "shard_bytes") if k in how})
     o = oracle.Oracle(oracle.load(out))
     rng = np.random.default_rng(seed)
-    cases = [oracle.make_case(o, n, rng, cfg["vocab_size"]) for n in lengths]
+    cases = [oracle.make_case(o, n, rng, cfg["vocab_size"], tries) for n in lengths]
     error = oracle.f64_error(out, cases)
     if error > oracle.MAX_F64_ERROR:
         raise oracle.Unlucky(f"float32 and float64 differ by {error:.1e}: take another seed")
