@@ -79,7 +79,7 @@ static bool check_total(const gguf *g, err *e) {
 
 static bool open_one_of(gguf *g, size_t i, const char *prefix, err *e) {
     char tail[64];
-    int64_t no, count;
+    int64_t no = 0, count = 1;
     snprintf(tail, sizeof tail, "-%05zu-of-%05zu.gguf", i + 1, g->n_parts);
     size_t cap = strlen(prefix) + sizeof tail;
     char *path = mem_must(cap, 1);
@@ -116,9 +116,9 @@ static bool lone_part(const gguf_part *p, int64_t count, err *e) {
 }
 
 gguf *gguf_open(const char *path, bool allow_unknown_types, err *e) {
-    unsigned named_no, named_count;
-    size_t prefix;
-    int64_t no, count;
+    unsigned named_no = 0, named_count = 0;
+    size_t prefix = 0;
+    int64_t no = 0, count = 1;
     gguf *g = gguf_new(allow_unknown_types, 1, e);
     if (!g || !part_open(g, &g->parts[0], path, e) || !split_keys(&g->parts[0], &no, &count, e)) goto fail;
     if (count > 1) {
@@ -137,7 +137,7 @@ fail:
 }
 
 gguf *gguf_from_bytes(const void *data, size_t size, const char *name, bool allow_unknown_types, err *e) {
-    int64_t no, count;
+    int64_t no = 0, count = 1;
     gguf *g = gguf_new(allow_unknown_types, 1, e);
     if (!g) return NULL;
     gguf_part *p = &g->parts[0];

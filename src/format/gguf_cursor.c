@@ -17,7 +17,6 @@ bool gguf_bad(gguf_cursor *c, uint64_t at, err_code code, const char *fmt, ...) 
 
 bool gguf_take(gguf_cursor *c, uint64_t n, const char *what, const unsigned char **bytes) {
     uint64_t left = c->size - c->at;
-    *bytes = NULL;
     if (n > left)
         return gguf_bad(c, c->at, ERR_FORMAT, "the file ends inside %s", what) || err_expected(c->e, "%" PRIu64 " more bytes", n) ||
                err_got(c->e, "%" PRIu64 " bytes to the end of the file", left) ||
@@ -28,17 +27,16 @@ bool gguf_take(gguf_cursor *c, uint64_t n, const char *what, const unsigned char
 }
 
 bool gguf_take_u32(gguf_cursor *c, const char *what, uint32_t *v) {
-    const unsigned char *b;
+    const unsigned char *b = NULL;
     if (!gguf_take(c, 4, what, &b)) return false;
     *v = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
     return true;
 }
 
 bool gguf_take_u64(gguf_cursor *c, const char *what, uint64_t *v) {
-    uint32_t low, high;
-    *v = 0;
+    uint32_t low = 0, high = 0;
     if (c->size - c->at < 8) {
-        const unsigned char *b;
+        const unsigned char *b = NULL;
         return gguf_take(c, 8, what, &b);
     }
     if (!gguf_take_u32(c, what, &low) || !gguf_take_u32(c, what, &high)) return false;
@@ -57,8 +55,8 @@ bool gguf_take_count(gguf_cursor *c, uint64_t min_bytes, uint64_t max, const cha
 }
 
 bool gguf_take_text(gguf_cursor *c, uint64_t max, const char *what, gguf_text *t) {
-    uint64_t at = c->at, n;
-    const unsigned char *b;
+    uint64_t at = c->at, n = 0;
+    const unsigned char *b = NULL;
     if (!gguf_take_u64(c, what, &n)) return false;
     if (n > max)
         return gguf_bad(c, at, ERR_LIMIT, "the length of %s is too large", what) || err_expected(c->e, "at most %" PRIu64 " bytes", max) ||

@@ -65,7 +65,7 @@ static bool wrong(const gguf_part *p, const gguf_kv *kv, const char *expected, e
 
 bool gguf_part_int(const gguf_part *p, const char *key, int64_t min, int64_t max, int64_t *out, err *e) {
     const gguf_kv *kv = gguf_part_find(p, key);
-    int64_t v;
+    int64_t v = 0;
     if (!kv) return true;
     if (!is_integer(kv->type)) return wrong(p, kv, "an integer", e);
     bool fits = integer_at(kv->type, kv->at, &v);
@@ -123,7 +123,7 @@ static bool is_f32(gguf_type t) { return t == GGUF_F32; }
 static bool is_integer_or_bool(gguf_type t) { return t == GGUF_BOOL || is_integer(t); }
 
 bool gguf_strings(const gguf *g, const char *key, gguf_text **out, size_t *n, err *e) {
-    bool ok;
+    bool ok = false;
     *out = NULL;
     *n = 0;
     const gguf_kv *kv = find_array(g, key, "an array of strings", is_string, &ok, e);
@@ -141,7 +141,7 @@ bool gguf_strings(const gguf *g, const char *key, gguf_text **out, size_t *n, er
 }
 
 bool gguf_f32s(const gguf *g, const char *key, float **out, size_t *n, err *e) {
-    bool ok;
+    bool ok = false;
     *out = NULL;
     *n = 0;
     const gguf_kv *kv = find_array(g, key, "an array of f32", is_f32, &ok, e);
@@ -160,7 +160,7 @@ bool gguf_f32s(const gguf *g, const char *key, float **out, size_t *n, err *e) {
 }
 
 bool gguf_i32s(const gguf *g, const char *key, int32_t **out, size_t *n, err *e) {
-    bool ok;
+    bool ok = false;
     *out = NULL;
     *n = 0;
     const gguf_kv *kv = find_array(g, key, "an array of integers", is_integer_or_bool, &ok, e);
@@ -168,7 +168,7 @@ bool gguf_i32s(const gguf *g, const char *key, int32_t **out, size_t *n, err *e)
     int32_t *all = mem_array((size_t)kv->n, sizeof *all, e);
     if (!all) return false;
     for (uint64_t i = 0; i < kv->n; i++) {
-        int64_t v;
+        int64_t v = 0;
         if (!integer_at(kv->of, kv->at + i * scalars[kv->of].bytes, &v) || v < INT32_MIN || v > INT32_MAX) {
             free(all);
             return err_set(e, ERR_FORMAT, "key '%s', element %" PRIu64 " does not fit in 32 bits", key, i) || err_where(e, "%s", g->parts[0].name);
@@ -198,7 +198,7 @@ gguf_text gguf_key_bytes(const gguf *g, size_t i) {
 }
 
 static size_t show_scalar(gguf_type t, const unsigned char *b, char *out, size_t cap) {
-    int64_t v;
+    int64_t v = 0;
     if (t == GGUF_F32) return (size_t)snprintf(out, cap, "%.9g", real_at(t, b));
     if (t == GGUF_F64) return (size_t)snprintf(out, cap, "%.17g", real_at(t, b));
     if (t == GGUF_BOOL) return (size_t)snprintf(out, cap, "%s", b[0] ? "true" : "false");
@@ -251,7 +251,7 @@ bool gguf_check_vocab(const gguf *g, err *e) {
     for (size_t i = 0; i < p->n_kvs; i++) {
         const char *key = p->kvs[i].key;
         size_t n = strlen(key);
-        int64_t id;
+        int64_t id = 0;
         if (n < sizeof prefix + sizeof suffix - 2 || strncmp(key, prefix, sizeof prefix - 1) != 0 || strcmp(key + n - (sizeof suffix - 1), suffix) != 0) continue;
         if (!gguf_part_int(p, key, -1, (int64_t)tokens->n - 1, &id, e)) /* -1: none */
             return err_context(e, "a vocabulary of %" PRIu64 " tokens", tokens->n);

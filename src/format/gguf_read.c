@@ -38,7 +38,7 @@ static const char *keep_name(gguf *g, gguf_cursor *c, uint64_t at, gguf_text t, 
 }
 
 static bool take_type(gguf_cursor *c, const char *key, const char *what, gguf_type *type) {
-    uint32_t id;
+    uint32_t id = 0;
     uint64_t at = c->at;
     if (!gguf_take_u32(c, what, &id)) return false;
     if (id >= GGUF_TYPE_COUNT)
@@ -57,7 +57,7 @@ static bool check_bools(gguf_cursor *c, const gguf_kv *kv) {
 }
 
 static bool take_strings(gguf_cursor *c, gguf_kv *kv) {
-    gguf_text t;
+    gguf_text t = { 0 };
     kv->at = c->data + c->at;
     for (uint64_t i = 0; i < kv->n; i++)
         if (!gguf_take_text(c, GGUF_MAX_STRING, "a string of an array", &t))
@@ -100,7 +100,7 @@ static bool take_keys(gguf *g, gguf_part *p, gguf_cursor *c, uint64_t n) {
     for (uint64_t i = 0; i < n; i++) {
         gguf_kv *kv = &p->kvs[i];
         uint64_t at = c->at;
-        gguf_text key;
+        gguf_text key = { 0 };
         if (!gguf_take_text(c, UINT16_MAX, "the name of a key", &key)) return err_context(c->e, "metadata key %" PRIu64, i);
         kv->key = keep_name(g, c, at, key, "the name of a key");
         if (!kv->key || !take_type(c, kv->key, "value", &kv->type) || !take_value(c, kv)) return false;
@@ -163,8 +163,8 @@ static bool take_tensor_type(gguf *g, gguf_cursor *c, named_tensor *t, uint32_t 
 /* The offset is kept in t->data's place until the start of the data is known. */
 static bool take_tensor(gguf *g, gguf_cursor *c, named_tensor *t, uint64_t *offset) {
     uint64_t at = c->at;
-    uint32_t id;
-    gguf_text name;
+    uint32_t id = 0;
+    gguf_text name = { 0 };
     if (!gguf_take_text(c, GGUF_MAX_NAME, "the name of a tensor", &name)) return false;
     t->name = keep_name(g, c, at, name, "the name of a tensor");
     if (!t->name || !take_dims(c, t) || !take_tensor_type(g, c, t, &id) || !gguf_take_u64(c, "a tensor's offset", offset)) return false;
@@ -188,7 +188,7 @@ static int by_start(const void *a, const void *b) {
 
 static bool place(gguf *g, gguf_cursor *c, extent *x, uint64_t start, uint64_t alignment) {
     named_tensor *t = &g->tensors.items[x->tensor];
-    uint64_t end;
+    uint64_t end = 0;
     if (x->start % alignment)
         return gguf_bad(c, c->at, ERR_FORMAT, "tensor '%s': its offset is not aligned", t->name) ||
                err_expected(c->e, "a multiple of %" PRIu64, alignment) || err_got(c->e, "%" PRIu64, x->start);
@@ -214,7 +214,7 @@ static bool check_overlap(gguf *g, gguf_cursor *c, extent *all, size_t n) {
 
 static bool take_tensors(gguf *g, gguf_part *p, gguf_cursor *c, uint64_t n, uint64_t alignment) {
     bool ok = false;
-    uint64_t start;
+    uint64_t start = 0;
     size_t first = g->tensors.n;
     extent *all = mem_array((size_t)n, sizeof *all, c->e);
     if (!all) return false;
@@ -246,7 +246,7 @@ static bool read_alignment(const gguf_part *p, gguf_cursor *c, uint64_t *alignme
 
 bool gguf_read_part(gguf *g, gguf_part *p, err *e) {
     gguf_cursor c = { p->data, p->size, 0, p->name, e };
-    uint64_t n_tensors, n_keys, alignment;
+    uint64_t n_tensors = 0, n_keys = 0, alignment = 32;
     return take_head(&c, p, &n_tensors, &n_keys) && take_keys(g, p, &c, n_keys) && read_alignment(p, &c, &alignment) &&
            take_tensors(g, p, &c, n_tensors, alignment);
 }

@@ -4,7 +4,7 @@
 #include "base/utf8.h"
 #include <string.h>
 
-enum { MAX_JSON = 64 << 20, MAX_TEMPLATE = 1 << 20 };
+enum { MAX_JSON = 16 << 20 /* parsed JSON takes up to some 20 times its text */, MAX_TEMPLATE = 1 << 20 };
 
 /* dir/name as an object; *out stays NULL when there is no such file and it is not required. */
 static bool read_object(const char *dir, const char *name, bool required, json_t **out, err *e) {
@@ -30,7 +30,7 @@ static bool keep_template(const char *text, size_t n, const char *where, char **
 
 static bool template_file(const char *dir, const char *name, char **out, err *e) {
     char *path = file_join(dir, name), *text = NULL;
-    size_t n;
+    size_t n = 0;
     bool ok = true;
     if (file_exists(path)) ok = (text = file_read(path, MAX_TEMPLATE, &n, e)) && keep_template(text, n, path, out, e);
     free(text);

@@ -12,6 +12,7 @@
 enum {
     MAX_HEADER = 100 * 1000 * 1000, /* the format's own bound */
     MAX_VALUES = 8 << 20,           /* JSON values in a header: bounds the memory that parsing takes */
+    MAX_INDEX = 32 << 20,           /* of model.safetensors.index.json: some 300000 tensors */
     MAX_NAME = 4096,
     MAX_SHARDS = 9999,
     NAMES_BUDGET = 512 << 20,
@@ -129,7 +130,7 @@ static bool take_shape(const shard *f, const char *name, const json_t *entry, na
     *rank = json_array_size(shape);
     *count = 1;
     for (size_t i = 0; i < *rank; i++) {
-        uint64_t dim;
+        uint64_t dim = 0;
         if (!take_whole(json_array_get(shape, i), &dim)) return bad(f, name, "has a dimension that is not a whole number", e) || err_expected(e, "0 to %" PRId64, INT64_MAX);
         if (!mem_mul(*count, dim, count)) return bad(f, name, "has a size that overflows", e);
         if (i < TENSOR_MAX_DIMS) t->dims[i] = dim;
@@ -139,7 +140,7 @@ static bool take_shape(const shard *f, const char *name, const json_t *entry, na
 }
 
 static bool check_bytes(const shard *f, const named_tensor *t, const char *type, uint64_t count, const extent *x, err *e) {
-    uint64_t bits;
+    uint64_t bits = 0;
     if (!mem_mul(count, type_bits(type), &bits) || bits % 8) return bad(f, t->name, "has a size that overflows or is not whole bytes", e);
     if (bits / 8 == x->end - x->start) return true;
     char shape[96];
@@ -160,8 +161,8 @@ static bool take_tensor(safetensors *s, size_t no, const json_t *entry, uint64_t
     const shard *f = &s->shards[no];
     const char *type = NULL;
     named_tensor t = { 0 };
-    uint64_t count;
-    size_t rank;
+    uint64_t count = 0;
+    size_t rank = 0;
     if (len == 0 || len > MAX_NAME || memchr(key, 0, len))
         return err_set(e, ERR_FORMAT, "a tensor's name is empty, too long or contains a NUL byte") || err_where(e, "%s", f->name) || err_got(e, "%zu bytes", len);
     if (!(t.name = arena_copy(s->names, key, len))) return err_set(e, ERR_LIMIT, "the names of the tensors need more memory than allowed") || err_where(e, "%s", f->name);
@@ -229,11 +230,12 @@ static bool few_values(const char *text, uint64_t n) {
 }
 
 static bool header_length(const shard *f, uint64_t *n, err *e) {
-    if (f->size < 8 || foreign_is_pickle(f->data, (size_t)f->size)) return foreign_refuse(f->data, (size_t)f->size, "safetensors", f->name, e);
+    if (f->size < 8) return foreign_refuse(f->data, (size_t)f->size, "safetensors", f->name, e);
     *n = 0;
     for (int i = 0; i < 8; i++) *n |= (uint64_t)f->data[i] << (8 * i);
     if (f->size > 8 && *n <= MAX_HEADER && *n <= f->size - 8 && *n >= 2 && f->data[8] == '{') return true;
-    if (*n > MAX_HEADER || (f->size > 8 && f->data[8] != '{')) {
+    /* Only now: a valid length may begin like a pickle (0x80 0x02) or a zip archive. */
+    if (*n > MAX_HEADER || (f->size > 8 && f->data[8] != '{') || foreign_is_pickle(f->data, (size_t)f->size)) {
         foreign_refuse(f->data, (size_t)f->size, "safetensors", f->name, e);
         return err_expected(e, "a header of at most %d bytes, starting with '{'", MAX_HEADER);
     }
@@ -244,7 +246,7 @@ static bool header_length(const shard *f, uint64_t *n, err *e) {
 
 static bool read_shard(safetensors *s, size_t no, err *e) {
     shard *f = &s->shards[no];
-    uint64_t n;
+    uint64_t n = 0;
     if (!header_length(f, &n, e)) return false;
     const char *text = (const char *)f->data + 8;
     if (!few_values(text, n))
@@ -357,7 +359,7 @@ static bool check_index(const safetensors *s, const json_t *weights, const map *
     const char *tensor;
     const json_t *v;
     json_object_foreach((json_t *)(uintptr_t)weights, tensor, v) {
-        int64_t want, got;
+        int64_t want = 0, got = 0;
         bool there = map_get(s->seen, tensor, strlen(tensor), &got);
         if (there && map_get(shard_of, json_string_value(v), json_string_length(v), &want) && want == got) continue;
         return err_set(e, ERR_FORMAT, "tensor '%s' is not in the file that the index says", tensor) || err_where(e, "%s", where) ||
@@ -376,7 +378,7 @@ static safetensors *open_index(const char *dir, const char *path, err *e) {
     size_t n = 0;
     bool ok = false;
     map *shard_of = map_new(16);
-    json_t *index = js_read(path, MAX_HEADER, e);
+    json_t *index = js_read(path, MAX_INDEX, e);
     const json_t *weights = index ? json_object_get(index, "weight_map") : NULL;
     if (!index) goto done;
     if (!json_is_object(weights)) {

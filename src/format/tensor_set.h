@@ -13,7 +13,7 @@ typedef struct named_tensor {
     uint32_t n_dims;                /* 0 (a scalar) to 4 */
     uint64_t dims[TENSOR_MAX_DIMS]; /* outermost first, as PyTorch prints shapes (GGUF's order is reversed on reading) */
     uint64_t bytes;
-    const void *data;
+    const void *data;               /* in safetensors at any address: read elements by memcpy */
 } named_tensor;
 
 typedef struct tensor_set {

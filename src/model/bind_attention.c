@@ -47,6 +47,9 @@ static const tensor_names KV_B = { "model.layers.%d.self_attn.kv_b_proj.weight",
 static const tensor_names K_B = { NULL, "blk.%d.attn_k_b.weight" };
 static const tensor_names V_B = { NULL, "blk.%d.attn_v_b.weight" };
 
+static const tensor_names Q_A_BIAS = { "model.layers.%d.self_attn.q_a_proj.bias", "blk.%d.attn_q_a.bias" };
+static const tensor_names KV_A_BIAS = { "model.layers.%d.self_attn.kv_a_proj_with_mqa.bias", "blk.%d.attn_kv_a_mqa.bias" };
+
 /* w[heads * rows, cols] seen as one matrix per head. */
 static void split_heads(weight *w, uint32_t heads) {
     w->w.n = heads;
@@ -81,16 +84,24 @@ static bool bind_whole_kv_b(binder *b, int il, layer *l) {
     return true;
 }
 
-bool bind_mla(binder *b, int il, layer *l) {
+static bool bind_mla_queries(binder *b, int il, layer *l) {
     const model_spec *s = &b->m->spec;
     uint64_t q = (uint64_t)s->heads * (s->nope + s->rope_dim);
-    if (s->q_lora) {
-        if (!bind_weight(b, Q_A, il, s->q_lora, s->d, &l->q_a) || !bind_norm(b, Q_A_NORM, il, s->q_lora, &l->q_a_norm) ||
-            !bind_weight(b, Q_B, il, q, s->q_lora, &l->q_b))
-            return false;
-    } else if (!bind_weight(b, Q, il, q, s->d, &l->q)) return false;
-    if (!bind_weight(b, KV_A, il, s->kv_lora + s->rope_dim, s->d, &l->kv_a) || !bind_norm(b, KV_A_NORM, il, s->kv_lora, &l->kv_a_norm))
-        return false;
+    if (!s->q_lora) return bind_weight(b, Q, il, q, s->d, &l->q);
+    return bind_weight(b, Q_A, il, s->q_lora, s->d, &l->q_a) && (!s->qkv_bias || bind_bias(b, Q_A_BIAS, il, s->q_lora, &l->q_a.bias)) &&
+           bind_norm(b, Q_A_NORM, il, s->q_lora, &l->q_a_norm) && bind_weight(b, Q_B, il, q, s->q_lora, &l->q_b);
+}
+
+static bool bind_latents(binder *b, int il, layer *l) {
+    const model_spec *s = &b->m->spec;
+    uint64_t rows = s->kv_lora + s->rope_dim;
+    return bind_weight(b, KV_A, il, rows, s->d, &l->kv_a) && (!s->qkv_bias || bind_bias(b, KV_A_BIAS, il, rows, &l->kv_a.bias)) &&
+           bind_norm(b, KV_A_NORM, il, s->kv_lora, &l->kv_a_norm);
+}
+
+bool bind_mla(binder *b, int il, layer *l) {
+    const model_spec *s = &b->m->spec;
+    if (!bind_mla_queries(b, il, l) || !bind_latents(b, il, l)) return false;
     bool split = bind_find(b, K_B, il) && bind_find(b, V_B, il);
     if (!(split ? bind_split_kv_b : bind_whole_kv_b)(b, il, l)) return false;
     return bind_output(b, il, l, (uint64_t)s->heads * s->v_dim);

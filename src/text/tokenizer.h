@@ -41,6 +41,7 @@ tokenizer *tokenizer_from_vocab(const vocab_source *v, err *e);
 tokenizer *tokenizer_from_dir(const char *dir, err *e);
 /* A single file by its content: tokenizer.json or a SentencePiece tokenizer.model. */
 tokenizer *tokenizer_from_file(const char *path, err *e);
+tokenizer *tokenizer_from_bytes(const char *data, size_t n, const char *name, err *e); /* the same from memory */
 void tokenizer_free(tokenizer *t);
 
 /* Growing list of ids; zero-initialise, free with token_list_free. */

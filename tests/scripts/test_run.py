@@ -15,7 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NAME = "qwen2.5-0.5b-instruct-q8_0.gguf"
 MODEL = b"GGUF" + bytes(range(256)) * 400
 DEAD = "http://127.0.0.1:1"
-STAND_IN = '#!/bin/sh\nif [ "$1" = inspect ]; then head -c 4 "$2" | grep -q GGUF; exit; fi\necho "pingti $*"\n'
+STAND_IN = """#!/bin/sh
+case $1 in
+inspect) head -c 4 "$2" | grep -q GGUF ;;
+template) grep -q user && case $3 in *plain*) exit 1 ;; esac ;;
+*) echo "pingti $*" ;;
+esac
+"""
 
 
 class Site(http.server.BaseHTTPRequestHandler):
@@ -82,9 +88,16 @@ class Run(unittest.TestCase):
     def test_the_given_model_answers_and_nothing_is_fetched(self):
         model = self.home / "my model.gguf"
         model.write_bytes(MODEL)
-        done = self.run_it("-m", str(model), "-q", "Why?", "-n", "7", "--threads", "2", first=self.url)
-        self.assertEqual((done.returncode, done.stdout), (0, f"pingti run -m {model} -n 7 --threads 2 Why?\n"))
+        done = self.run_it("-m", str(model), "--question", "Why?", "-n", "7", "--threads", "2", first=self.url)
+        self.assertEqual((done.returncode, done.stdout), (0, f"pingti run -m {model} --chat -n 7 --threads 2 Why?\n"))
         self.assertEqual(self.site.log, [])
+
+    def test_a_model_without_template_continues_and_that_is_said(self):
+        model = self.home / "plain.gguf"
+        model.write_bytes(MODEL)
+        done = self.run_it("-m", str(model), "--question", "Once", first=self.url)
+        self.assertEqual((done.returncode, done.stdout), (0, f"pingti run -m {model} -n 64 Once\n"))
+        self.assertIn("no chat template", done.stderr)
 
     def test_wrong_use_is_said(self):
         for arguments in (["-m", str(self.home / "absent")], ["-m"]):

@@ -25,7 +25,7 @@ static bool read_hf_mla(const json_t *config, model_spec *s, err *e) {
         !hf_u32(config, "qk_nope_head_dim", &s->nope, e) || !hf_u32(config, "qk_rope_head_dim", &s->rope_dim, e) ||
         !hf_u32(config, "v_head_dim", &s->v_dim, e) || !js_bool(config, "attention_bias", &s->o_bias, e))
         return false;
-    if (s->o_bias) return err_set(e, ERR_UNSUPPORTED, "DeepSeek with attention_bias is not computed");
+    s->qkv_bias = s->o_bias;
     s->head_dim = s->nope + s->rope_dim;
     s->kv_heads = s->heads;
     if (!spec_read_hf_rope(config, s, s->rope_dim, e) || (v3 && !js_bool(config, "rope_interleave", &interleave, e))) return false;
@@ -85,6 +85,8 @@ static bool read_gguf_mla(const gguf *g, const char *name, model_spec *s, err *e
     s->head_dim = key;
     s->kv_heads = s->heads;
     s->rope.interleaved = true;
+    s->qkv_bias = tensor_set_find(gguf_tensors(g), "blk.0.attn_kv_a_mqa.bias") != NULL;
+    s->o_bias = tensor_set_find(gguf_tensors(g), "blk.0.attn_output.bias") != NULL;
     scale_attention(s);
     return true;
 }

@@ -26,6 +26,17 @@ static void safetensors_audit_2023(void **state) {
     safetensors_refused("{\"__metadata__\":{\"a\":1}}", 0, "not a string");
     safetensors_refused("[]", 0, "starting with");
     safetensors_refused("{\"\":" T("[2]", "[0,8]") "}", 8, "empty");
+    enum { MANY = 9 << 20 }; /* would take gigabytes once parsed */
+    put_le(&b, MANY, 8);
+    buf_puts(&b, "{\"a\":[");
+    while (b.len < 8 + MANY) buf_puts(&b, ",");
+    safetensors_bytes_refused(b.data, b.len, ERR_LIMIT, "too many values");
+    buf_clear(&b);
+    put_le(&b, 200, 8);
+    buf_puts(&b, "{");
+    while (b.len < 8 + 200) buf_puts(&b, "[");
+    safetensors_bytes_refused(b.data, b.len, ERR_LIMIT, "nested too deeply");
+    buf_clear(&b);
     put_le(&b, UINT64_MAX, 8); /* header length */
     buf_puts(&b, "{}");
     safetensors_bytes_refused(b.data, b.len, ERR_FORMAT, "100000000");

@@ -148,7 +148,7 @@ static void impossible_requests_are_refused_with_numbers(void **state) {
 
 static int open_one(void **state) {
     (void)state;
-    om = open_model(PINGTI_SOURCE_DIR "/tests/golden/models/qwen2_base");
+    om = open_model(PINGTI_SOURCE_DIR "/tests/golden/models/qwen2");
     return 0;
 }
 

@@ -1,0 +1,171 @@
+#include "cli/common_options.h"
+#include "backend/backend.h"
+#include "base/log.h"
+#include "cli/interrupt.h"
+#include "cli/out.h"
+#include "cli/term.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define AT(member) offsetof(model_choice, member)
+static const opt_row model_choice_rows[] = {
+    { "model", 'm', OPT_TEXT, AT(model), NULL, "PATH", NULL, 0, 0, "the model: a .gguf file or a Hugging Face directory" },
+};
+#undef AT
+const opt_table model_choice_table = { "Model", ROWS(model_choice_rows) };
+
+#define CACHE_TYPES "f16|q8_0|f32"
+#define AT(member) offsetof(engine_options, member)
+static const opt_row engine_rows[] = {
+    { "threads", 't', OPT_INT, AT(threads), "0", "N", NULL, 0, 4096, "threads to compute with; 0: all processors of this process. The count never changes a result" },
+    { "ctx", 'c', OPT_SIZE, AT(context), "0", "TOKENS", NULL, 0, 1e9, "longest sequence, prompt and answer together; 0: the model's own, lowered (and said) when memory does not allow it" },
+    { "cache-type", 0, OPT_CHOICE, AT(cache_type), "f16", NULL, CACHE_TYPES, 0, 0, "format of the KV cache; q8_0 takes half the memory" },
+    { "cache-tokens", 0, OPT_SIZE, AT(cache_tokens), "0", "TOKENS", NULL, 0, 1e9, "room of the KV cache for all sequences together; 0: one context" },
+    { "batch", 'b', OPT_INT, AT(batch), "0", "ROWS", NULL, 0, 65536, "prompt tokens computed at once; 0: 512. Never changes a result" },
+    { "exact", 0, OPT_FLAG, AT(exact), "off", NULL, NULL, 0, 0, "f32 activations, as held against other implementations; slower" },
+    { "backend", 0, OPT_TEXT, AT(backend), NULL, "NAME", NULL, 0, 0, "where to compute; `pingti doctor` lists what there is" },
+    { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this (8G, 512M) beside the mapped weights; 0: what the machine has available" },
+    { "memory-plan", 0, OPT_FLAG, AT(memory_plan), "off", NULL, NULL, 0, 0, "print what would be allocated, and stop" },
+};
+#undef AT
+const opt_table engine_table = { "Running it", ROWS(engine_rows) };
+
+#define AT(member) offsetof(sampling_options, member)
+static const opt_row sampling_rows[] = {
+    { "max-tokens", 'n', OPT_INT, AT(max_tokens), "0", "N", NULL, 0, 1e9, "stop after so many tokens; 0: when the model ends or the context is full" },
+    { "temp", 0, OPT_REAL, AT(temp), NULL, "T", NULL, 0, 100, "0: always the likeliest token; higher: more varied. Not given: the model's own setting" },
+    { "top-k", 0, OPT_INT, AT(top_k), NULL, "N", NULL, 0, 1e9, "choose among the N likeliest; 0: off" },
+    { "top-p", 0, OPT_REAL, AT(top_p), NULL, "P", NULL, 0, 1, "choose among the likeliest that together reach this probability; 1: off" },
+    { "min-p", 0, OPT_REAL, AT(min_p), NULL, "P", NULL, 0, 1, "leave out what is less likely than P times the likeliest; 0: off" },
+    { "repeat-penalty", 0, OPT_REAL, AT(repeat_penalty), NULL, "X", NULL, 0, 100, "above 1: what came lately becomes less likely; 1: off" },
+    { "repeat-last", 0, OPT_INT, AT(repeat_last), "64", "N", NULL, 1, 1e9, "how many tokens back --repeat-penalty looks" },
+    { "presence-penalty", 0, OPT_REAL, AT(presence_penalty), NULL, "X", NULL, -100, 100, "taken from tokens that the answer has already" },
+    { "frequency-penalty", 0, OPT_REAL, AT(frequency_penalty), NULL, "X", NULL, -100, 100, "taken once for each time the answer has them" },
+    { "seed", 0, OPT_INT, AT(seed), NULL, "N", NULL, 0, 9e18, "the same seed gives the same text; not given: a new one each time, shown at the end" },
+    { "stop", 0, OPT_LIST, AT(stop), NULL, "TEXT", NULL, 0, 0, "end before this text; may be given several times" },
+    { "logit-bias", 0, OPT_LIST, AT(logit_bias), NULL, "ID=X", NULL, 0, 0, "add X to the logit of token ID; -100 forbids it; may be given several times" },
+    { "logprobs", 0, OPT_INT, AT(logprobs), NULL, "N", NULL, 0, SAMPLE_MAX_LOGPROBS, "log probability of each token, and of the N likeliest instead" },
+    { "ignore-eos", 0, OPT_FLAG, AT(ignore_eos), "off", NULL, NULL, 0, 0, "go on where the model would end" },
+    { "no-cache", 0, OPT_FLAG, AT(no_cache), "off", NULL, NULL, 0, 0, "do not reuse computed prefixes (never changes a result)" },
+};
+#undef AT
+const opt_table sampling_table = { "Choosing tokens", ROWS(sampling_rows) };
+
+const char *choice_path(const model_choice *c, const char *argument, err *e) {
+    const char *path = c->model ? c->model : argument;
+    if (path && *path) return path;
+    err_set(e, ERR_USAGE, "no model was given");
+    err_expected(e, "-m FILE.gguf, -m DIRECTORY, PINGTI_MODEL, or `model = ...` in the config file");
+    return NULL;
+}
+
+static bool unknown_backend(const char *name, err *e) {
+    buf b = { 0 };
+    for (size_t i = 0; i < backend_count(); i++) buf_printf(&b, "%s%s", i ? ", " : "", backend_at(i)->name);
+    err_set(e, ERR_USAGE, "this build has no backend '%s'", name);
+    err_expected(e, "%s", buf_str(&b));
+    buf_free(&b);
+    return err_hint(e, "`pingti doctor` says what each can do");
+}
+
+bool engine_runner_options(const engine_options *o, runner_options *out, err *e) {
+    static const dtype cache_types[] = { DTYPE_F16, DTYPE_Q8_0, DTYPE_F32 };
+    if (o->backend && !backend_find(o->backend)) return unknown_backend(o->backend, e);
+    *out = (runner_options){ .threads = (int)o->threads, .context = (uint32_t)o->context, .cache_tokens = (uint32_t)o->cache_tokens,
+                             .batch_tokens = (uint32_t)o->batch, .cache_type = cache_types[o->cache_type],
+                             .precision = o->exact ? PRECISION_EXACT : PRECISION_FAST, .backend = o->backend, .memory_limit = o->memory_limit };
+    return true;
+}
+
+static bool parse_bias(const char *text, logit_bias *b, err *e) {
+    char id[24];
+    const char *eq = strchr(text, '=');
+    int64_t n;
+    double x;
+    size_t len = eq ? (size_t)(eq - text) : 0;
+    if (len && len < sizeof id && (memcpy(id, text, len), id[len] = 0, opt_parse_int(id, 0, INT32_MAX, &n)) && opt_parse_real(eq + 1, &x))
+        return *b = (logit_bias){ (int32_t)n, (float)x }, true;
+    return err_set(e, ERR_USAGE, "--logit-bias does not take this value") || err_expected(e, "ID=BIAS, such as 1234=-100") ||
+           err_got(e, "'%s'", text) || err_hint(e, "`pingti tokenize` shows the ids of a text");
+}
+
+static bool parse_biases(const opt_list *l, logit_bias **out, err *e) {
+    *out = NULL;
+    if (!l->n) return true;
+    if (!(*out = mem_array(l->n, sizeof **out, e))) return false;
+    for (size_t i = 0; i < l->n; i++)
+        if (!parse_bias(l->items[i], &(*out)[i], e)) return false;
+    return true;
+}
+
+static uint64_t draw_seed(void) {
+    uint32_t seed = 0;
+    if (getrandom(&seed, sizeof seed, 0) != sizeof seed) seed = (uint32_t)(clock_seconds() * 1e6);
+    return seed;
+}
+
+bool sampling_params(const sampling_options *o, const opt_state *s, const sample_params *defaults, sample_params *out, logit_bias **bias,
+                     err *e) {
+    *out = *defaults;
+    if (opt_given(s, "temp")) out->temperature = (float)o->temp;
+    if (opt_given(s, "top-k")) out->top_k = (uint32_t)o->top_k;
+    if (opt_given(s, "top-p")) out->top_p = (float)o->top_p;
+    if (opt_given(s, "min-p")) out->min_p = (float)o->min_p;
+    if (opt_given(s, "repeat-penalty")) out->repeat_penalty = (float)o->repeat_penalty;
+    if (opt_given(s, "presence-penalty")) out->presence_penalty = (float)o->presence_penalty;
+    if (opt_given(s, "frequency-penalty")) out->frequency_penalty = (float)o->frequency_penalty;
+    out->repeat_last = (uint32_t)o->repeat_last;
+    out->seed = opt_given(s, "seed") ? (uint64_t)o->seed : draw_seed();
+    out->want_logprob = opt_given(s, "logprobs");
+    out->n_logprobs = (uint32_t)o->logprobs;
+    if (!parse_biases(&o->logit_bias, bias, e)) return free(*bias), *bias = NULL, false;
+    out->bias = *bias;
+    out->n_bias = o->logit_bias.n;
+    return true;
+}
+
+llm *open_llm(const char *path, const engine_options *o, bool quiet, err *e) {
+    runner_options ro;
+    if (!engine_runner_options(o, &ro, e)) return NULL;
+    llm *l = llm_open(path, &ro, e);
+    if (!l) return NULL;
+    const memory_plan *p = runner_plan(engine_runner(l->engine));
+    if (p->context_lowered && !quiet)
+        log_warn("the context is lowered to %u of the model's %u tokens: memory has %s available (a smaller --cache-type helps)", p->context,
+                 l->model->spec.context, show_bytes(p->available).text);
+    interrupt_watch(l->engine);
+    return l;
+}
+
+json_t *memory_plan_json(const memory_plan *p) {
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "weights_mapped", (json_int_t)p->weights_mapped, "weights_copied",
+                     (json_int_t)p->weights_copied, "kv_bytes", (json_int_t)p->kv_bytes, "kv_bytes_per_token",
+                     (json_int_t)p->kv_bytes_per_token, "scratch", (json_int_t)p->scratch, "total", (json_int_t)p->total, "available",
+                     (json_int_t)p->available, "context", (json_int_t)p->context, "batch_tokens", (json_int_t)p->batch_tokens,
+                     "context_lowered", (int)p->context_lowered);
+}
+
+static void print_plan(const memory_plan *p) {
+    out_printf("weights, mapped from the file  %12s\n", show_bytes(p->weights_mapped).text);
+    out_printf("weights, copied                %12s\n", show_bytes(p->weights_copied).text);
+    out_printf("cache for %-8u tokens      %12s  (%s a token)\n", p->cache_tokens, show_bytes(p->kv_bytes).text, show_bytes(p->kv_bytes_per_token).text);
+    out_printf("activations for %-5u rows     %12s\n", p->batch_tokens, show_bytes(p->scratch).text);
+    out_printf("to allocate                    %12s  of %s available\n", show_bytes(p->total).text, show_bytes(p->available).text);
+    if (p->context_lowered) out_printf("the context is lowered to %u tokens, so that it fits\n", p->context);
+}
+
+int print_memory_plan(const char *path, const engine_options *o, bool json) {
+    err e = { 0 };
+    runner_options ro;
+    memory_plan p;
+    model_source *source = NULL;
+    model *m = NULL;
+    bool ok = engine_runner_options(o, &ro, &e) && (source = model_source_open(path, &e)) && (m = model_open(source, &e)) &&
+              memory_plan_make(&p, m, &ro, &e);
+    if (ok && json) out_json(memory_plan_json(&p), true);
+    else if (ok) print_plan(&p);
+    if (m) model_close(m);
+    model_source_close(source);
+    return ok ? out_status() : cli_fail(&e);
+}

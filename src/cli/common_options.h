@@ -1,0 +1,51 @@
+/* Options that several commands share, as tables and the structs they fill, and the turning of them into what the library
+ * takes. Plain data; owned by the command's options. */
+#ifndef PINGTI_CLI_COMMON_OPTIONS_H
+#define PINGTI_CLI_COMMON_OPTIONS_H
+#include "cli/cli.h"
+#include "base/mem.h"
+#include "infer/llm.h"
+
+#define ROWS(a) a, sizeof a / sizeof *a
+/* A table as a part of a command's options. */
+#define PART(table, type, member) { &table, offsetof(type, member) }
+
+/* Which model. */
+typedef struct model_choice {
+    const char *model;
+} model_choice;
+extern const opt_table model_choice_table;
+
+/* How it is run. */
+typedef struct engine_options {
+    int64_t threads, batch;
+    uint64_t context, cache_tokens, memory_limit;
+    int cache_type;
+    bool exact, memory_plan;
+    const char *backend;
+} engine_options;
+extern const opt_table engine_table;
+
+/* How tokens are chosen. */
+typedef struct sampling_options {
+    int64_t max_tokens, top_k, repeat_last, seed, logprobs;
+    double temp, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
+    opt_list stop, logit_bias;
+    bool ignore_eos, no_cache;
+} sampling_options;
+extern const opt_table sampling_table;
+
+/* The model named by -m or, where the command allows it, by the first argument; an error that says how to give one. */
+const char *choice_path(const model_choice *c, const char *argument, err *e);
+
+bool engine_runner_options(const engine_options *o, runner_options *out, err *e);
+/* The model's own defaults with what was given over them; the seed is drawn when none was given. bias: free() later. */
+bool sampling_params(const sampling_options *o, const opt_state *s, const sample_params *defaults, sample_params *out, logit_bias **bias,
+                     err *e);
+
+/* Opens a model to talk to, says on standard error what had to be lowered, and puts it under Ctrl-C. */
+llm *open_llm(const char *path, const engine_options *o, bool quiet, err *e);
+/* --memory-plan: prints what it would take, allocating nothing. */
+int print_memory_plan(const char *path, const engine_options *o, bool json);
+json_t *memory_plan_json(const memory_plan *p);
+#endif

@@ -1,0 +1,194 @@
+/* pingti run: one prompt, one text. The text alone goes to standard output. */
+#include "cli/common_options.h"
+#include "cli/input.h"
+#include "cli/interrupt.h"
+#include "cli/out.h"
+#include "cli/term.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct run_options {
+    model_choice choice;
+    engine_options engine;
+    sampling_options sampling;
+    const char *file, *system;
+    bool chat, special, show_special, json, stream_json, quiet;
+} run_options;
+
+#define AT(member) offsetof(run_options, member)
+static const opt_row rows[] = {
+    { "file", 'f', OPT_TEXT, AT(file), NULL, "FILE", NULL, 0, 0, "read the prompt from a file" },
+    { "chat", 0, OPT_FLAG, AT(chat), "off", NULL, NULL, 0, 0, "the prompt is a question: use the model's chat template" },
+    { "system", 's', OPT_TEXT, AT(system), NULL, "TEXT", NULL, 0, 0, "instructions before the question (with --chat)" },
+    { "special", 0, OPT_FLAG, AT(special), "off", NULL, NULL, 0, 0, "control tokens spelled in the prompt become them; otherwise they are plain text" },
+    { "show-special", 0, OPT_FLAG, AT(show_special), "off", NULL, NULL, 0, 0, "show control tokens in the answer" },
+    { "json", 0, OPT_FLAG, AT(json), "off", NULL, NULL, 0, 0, "one JSON object at the end instead of text" },
+    { "stream-json", 0, OPT_FLAG, AT(stream_json), "off", NULL, NULL, 0, 0, "JSON lines as text comes, the object of --json last" },
+    { "quiet", 'q', OPT_FLAG, AT(quiet), "off", NULL, NULL, 0, 0, "no statistics and notices on standard error" },
+};
+#undef AT
+static const opt_table table = { "Prompt and output", ROWS(rows) };
+
+typedef struct run_flow {
+    const run_options *o;
+    const llm *l;
+    buf text;          /* for --json */
+    json_t *logprobs;  /* array, or NULL */
+} run_flow;
+
+/* ---- prompt ---- */
+
+static bool chat_prompt(const run_options *o, const llm *l, const buf *text, token_list *out, err *e) {
+    json_t *messages = json_array();
+    if (o->system) json_array_append_new(messages, json_pack("{s:s, s:o}", "role", "system", "content", out_json_text(o->system, strlen(o->system))));
+    json_array_append_new(messages, json_pack("{s:s, s:o}", "role", "user", "content", out_json_text(buf_str(text), text->len)));
+    template_input in = { .messages = messages, .add_generation_prompt = true };
+    bool ok = llm_chat_tokens(l, &in, out, e);
+    json_decref(messages);
+    return ok;
+}
+
+static bool plain_prompt(const run_options *o, const llm *l, const buf *text, token_list *out, err *e) {
+    unsigned flags = TOKENIZE_ADD_SPECIAL | (o->special ? TOKENIZE_PARSE_SPECIAL : 0);
+    if (!tokenizer_encode(l->tokenizer, buf_str(text), text->len, flags, out, e)) return false;
+    /* a post-processor may close the text with EOS: its continuation has yet to come */
+    if (out->n && tokenizer_adds_eos(l->tokenizer) && out->ids[out->n - 1] == tokenizer_eos(l->tokenizer)) out->n--;
+    if (out->n) return true;
+    return err_set(e, ERR_USAGE, "the prompt is empty") || err_hint(e, "this model has no token that begins a text: give it at least a word");
+}
+
+/* ---- answer ---- */
+
+static json_t *token_json(const llm *l, int32_t id, float logprob) {
+    buf piece = { 0 };
+    tokenizer_piece(l->tokenizer, id, false, true, &piece);
+    json_t *j = json_pack("{s:i, s:o, s:f}", "id", (int)id, "token", out_json_text(buf_str(&piece), piece.len), "logprob", (double)logprob);
+    buf_free(&piece);
+    return j;
+}
+
+static json_t *sampled_json(const llm *l, const sampled *t) {
+    json_t *j = token_json(l, t->id, t->logprob), *top = json_array();
+    for (uint32_t i = 0; i < t->n_top; i++) json_array_append_new(top, token_json(l, t->top[i].id, t->top[i].logprob));
+    json_object_set_new(j, "top", top);
+    return j;
+}
+
+static void on_token(void *ctx, const sampled *t) {
+    run_flow *f = ctx;
+    json_t *j = sampled_json(f->l, t);
+    if (f->logprobs) json_array_append_new(f->logprobs, j);
+    else {
+        char *line = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(7));
+        fprintf(stderr, "%s\n", line ? line : "");
+        free(line);
+        json_decref(j);
+    }
+}
+
+static bool on_text(void *ctx, const char *text, size_t n) {
+    run_flow *f = ctx;
+    bool ok = true;
+    if (f->o->json || f->o->stream_json) buf_put(&f->text, text, n);
+    if (f->o->stream_json) ok = out_json(json_pack("{s:o}", "text", out_json_text(text, n)), false);
+    else if (!f->o->json) ok = out_answer(text, n);
+    return ok && !interrupt_seen();
+}
+
+static const char *finish_name(finish_reason f) {
+    static const char *const names[] = { "none", "stop", "length", "cancelled", "error" };
+    return names[f];
+}
+
+static double rate(size_t n, double seconds) { return seconds > 0 ? (double)n / seconds : 0; }
+
+static void print_statistics(const generate_result *r, const sample_params *p) {
+    const request_usage *u = &r->usage;
+    size_t fresh = u->prompt_tokens - u->cached_tokens;
+    fprintf(stderr, "%sprompt %zu tokens, %.1f t/s; generated %zu, %.1f t/s; cached %zu; ended: %s", term_seq(2, TERM_DIM), u->prompt_tokens,
+            rate(fresh, u->prompt_seconds), u->generated_tokens,
+            rate(u->generated_tokens ? u->generated_tokens - 1 : 0, u->generate_seconds), u->cached_tokens, finish_name(r->finish));
+    if (p->temperature > 0) fprintf(stderr, "; seed %llu", (unsigned long long)p->seed);
+    fprintf(stderr, "%s\n", term_seq(2, TERM_PLAIN));
+}
+
+static json_t *result_json(const run_flow *f, const generate_result *r, const sample_params *p) {
+    const request_usage *u = &r->usage;
+    json_t *j = json_pack("{s:o, s:s, s:{s:I, s:I, s:I, s:f, s:f}}", "text", out_json_text(buf_str(&f->text), f->text.len), "finish",
+                          finish_name(r->finish), "usage", "prompt_tokens", (json_int_t)u->prompt_tokens, "cached_tokens",
+                          (json_int_t)u->cached_tokens, "generated_tokens", (json_int_t)u->generated_tokens, "prompt_seconds",
+                          u->prompt_seconds, "generate_seconds", u->generate_seconds);
+    if (r->stop_string) json_object_set_new(j, "stop_string", json_string(r->stop_string));
+    if (p->temperature > 0) json_object_set_new(j, "seed", json_integer((json_int_t)p->seed));
+    if (f->logprobs) json_object_set(j, "logprobs", f->logprobs);
+    return j;
+}
+
+static int report(const run_flow *f, const generate_result *r, const sample_params *p) {
+    const run_options *o = f->o;
+    if (o->json || o->stream_json) out_json(result_json(f, r, p), o->json && !o->stream_json);
+    else if (term_is(STDOUT_FILENO)) out_puts("\n");
+    if (out_failed()) return out_status();
+    if (!o->quiet) print_statistics(r, p);
+    return r->finish == FINISH_CANCELLED || interrupt_seen() ? EXIT_INTERRUPTED : EXIT_OK;
+}
+
+static int answer(const run_options *o, const opt_state *s, llm *l, const token_list *prompt, err *e) {
+    run_flow f = { .o = o, .l = l };
+    generate_options g = { .prompt = prompt->ids, .n_prompt = prompt->n, .max_tokens = (size_t)o->sampling.max_tokens,
+                           .stop = o->sampling.stop.items, .n_stop = o->sampling.stop.n, .ignore_stop = o->sampling.ignore_eos,
+                           .no_prefix_cache = o->sampling.no_cache, .show_control = o->show_special, .on_text = on_text, .ctx = &f };
+    generate_result r = { 0 };
+    logit_bias *bias = NULL;
+    int status;
+    if (!sampling_params(&o->sampling, s, &l->defaults, &g.sample, &bias, e)) return cli_fail(e);
+    if (g.sample.want_logprob) {
+        g.on_token = on_token;
+        if (o->json || o->stream_json) f.logprobs = json_array();
+    }
+    status = llm_generate(l, &g, &r, e) ? report(&f, &r, &g.sample) : cli_fail(e);
+    json_decref(f.logprobs);
+    buf_free(&f.text);
+    free(bias);
+    return status;
+}
+
+static int run(const void *options, opt_state *s) {
+    const run_options *o = options;
+    err e = { 0 };
+    buf text = { 0 };
+    token_list prompt = { 0 };
+    llm *l = NULL;
+    int status;
+    const char *path = choice_path(&o->choice, NULL, &e);
+    if (!path) return cli_fail(&e);
+    if (o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
+    bool ok = input_text(o->file, opt_arg(s, 0), &text, &e) && (l = open_llm(path, &o->engine, o->quiet, &e)) &&
+              (o->chat ? chat_prompt(o, l, &text, &prompt, &e) : plain_prompt(o, l, &text, &prompt, &e));
+    status = ok ? answer(o, s, l, &prompt, &e) : cli_fail(&e);
+    interrupt_watch(NULL);
+    llm_close(l);
+    token_list_free(&prompt);
+    buf_free(&text);
+    return status;
+}
+
+static const opt_part parts[] = {
+    PART(model_choice_table, run_options, choice), { &table, 0 }, PART(sampling_table, run_options, sampling),
+    PART(engine_table, run_options, engine),
+};
+
+const command command_run = {
+    { "run", "run -m MODEL [options] [PROMPT | -]",
+      "Continues a text, token by token, and writes the continuation alone to standard output; notices and statistics go to standard "
+      "error. With --chat the prompt is a question and the model's own chat template is put around it. Without PROMPT (or with -) the "
+      "prompt is read from standard input. The same model, prompt, options and seed give the same text on any number of threads.",
+      "  pingti run -m model.gguf -n 64 --temp 0 \"Once upon a time\"\n"
+      "  pingti run -m model.gguf --chat \"Why is the sky blue?\"\n"
+      "  pingti run -m model.gguf --json --logprobs 3 -n 5 \"2 + 2 =\"\n"
+      "  pingti run -m model.gguf --memory-plan -c 32k\n"
+      "  git diff | pingti run -m model.gguf --chat --system \"Review this change.\" -\n",
+      parts, sizeof parts / sizeof *parts, 0, 1 },
+    sizeof(run_options), run,
+};

@@ -1,0 +1,226 @@
+/* Byte pair encoding (Sennrich et al. 2016): merges in order of rank, leftmost first among equals. Short pieces are scanned,
+ * long ones use a heap: n log n in a piece. */
+#include "text/tokenizer_impl.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "text/unicode.h"
+#include <string.h>
+
+typedef struct pair_slot {
+    uint64_t key; /* (left << 32 | right) + 1; 0: empty */
+    uint32_t rank;
+    int32_t merged;
+} pair_slot;
+
+struct pair_table {
+    pair_slot *slots;
+    size_t mask, count;
+};
+
+static pair_slot *pair_find(const struct pair_table *p, uint64_t key) {
+    for (size_t i = (size_t)((key * 0x9e3779b97f4a7c15u) >> 24) & p->mask;; i = (i + 1) & p->mask)
+        if (p->slots[i].key == key || !p->slots[i].key) return &p->slots[i];
+}
+
+void pair_table_free(struct pair_table *p) {
+    if (!p) return;
+    free(p->slots);
+    free(p);
+}
+
+static void pair_put(struct pair_table *p, uint64_t key, uint32_t rank, int32_t merged) {
+    if (p->count * 2 >= p->mask) {
+        struct pair_table bigger = { mem_must((p->mask + 1) * 2, sizeof(pair_slot)), p->mask * 2 + 1, p->count };
+        for (size_t i = 0; i <= p->mask; i++)
+            if (p->slots[i].key) *pair_find(&bigger, p->slots[i].key) = p->slots[i];
+        free(p->slots);
+        *p = bigger;
+    }
+    pair_slot *s = pair_find(p, key);
+    p->count += !s->key;
+    *s = (pair_slot){ key, rank, merged }; /* a pair listed twice has its last rank, as in the reference */
+}
+
+bool bpe_add_merge(tokenizer *t, size_t rank, const char *left, size_t n_left, const char *right, size_t n_right, err *e) {
+    int64_t a, b, m;
+    char joined[2 * MAX_TOKEN_BYTES];
+    size_t skip = t->prefix && n_right >= strlen(t->prefix) && memcmp(right, t->prefix, strlen(t->prefix)) == 0 ? strlen(t->prefix) : 0;
+    if (n_left + n_right > sizeof joined) return err_set(e, ERR_FORMAT, "merge %zu is too long", rank);
+    memcpy(joined, left, n_left);
+    memcpy(joined + n_left, right + skip, n_right - skip);
+    if (!map_get(t->vocab, left, n_left, &a) || !map_get(t->vocab, right, n_right, &b) || !map_get(t->vocab, joined, n_left + n_right - skip, &m))
+        return err_set(e, ERR_FORMAT, "merge %zu joins pieces that the vocabulary does not have", rank) ||
+               err_got(e, "'%.*s' and '%.*s'", (int)(n_left < 60 ? n_left : 60), left, (int)(n_right < 60 ? n_right : 60), right);
+    if (!t->pairs) {
+        t->pairs = mem_must(1, sizeof *t->pairs);
+        t->pairs->mask = (1 << 12) - 1;
+        t->pairs->slots = mem_must(t->pairs->mask + 1, sizeof(pair_slot));
+    }
+    pair_put(t->pairs, ((uint64_t)a << 32 | (uint64_t)b) + 1, (uint32_t)rank, (int32_t)m);
+    return true;
+}
+
+typedef struct symbol {
+    int32_t id, prev, next; /* -1 ends; id -1: merged away */
+} symbol;
+
+typedef struct candidate {
+    uint32_t rank;
+    int32_t left, merged;
+} candidate;
+
+typedef struct word {
+    symbol *s;
+    size_t n;
+    candidate *heap;
+    size_t n_heap;
+} word;
+
+static const pair_slot *pair_of(const tokenizer *t, int32_t a, int32_t b) {
+    if (a < 0 || b < 0 || !t->pairs) return NULL;
+    const pair_slot *p = pair_find(t->pairs, ((uint64_t)a << 32 | (uint32_t)b) + 1);
+    return p->key ? p : NULL;
+}
+
+static bool before(const candidate *a, const candidate *b) { return a->rank != b->rank ? a->rank < b->rank : a->left < b->left; }
+
+static void heap_push(word *w, candidate c) {
+    size_t i = w->n_heap++;
+    for (; i && before(&c, &w->heap[(i - 1) / 2]); i = (i - 1) / 2) w->heap[i] = w->heap[(i - 1) / 2];
+    w->heap[i] = c;
+}
+
+static candidate heap_pop(word *w) {
+    candidate top = w->heap[0], last = w->heap[--w->n_heap];
+    size_t i = 0;
+    for (size_t k; (k = 2 * i + 1) < w->n_heap; i = k) {
+        if (k + 1 < w->n_heap && before(&w->heap[k + 1], &w->heap[k])) k++;
+        if (!before(&w->heap[k], &last)) break;
+        w->heap[i] = w->heap[k];
+    }
+    w->heap[i] = last;
+    return top;
+}
+
+static void offer(const tokenizer *t, word *w, int32_t left) {
+    if (left < 0 || w->s[left].next < 0) return;
+    const pair_slot *p = pair_of(t, w->s[left].id, w->s[w->s[left].next].id);
+    if (p) heap_push(w, (candidate){ p->rank, left, p->merged });
+}
+
+static void merge_at(word *w, int32_t left, int32_t merged) {
+    symbol *a = &w->s[left], *b = &w->s[a->next];
+    a->id = merged;
+    b->id = -1;
+    a->next = b->next;
+    if (a->next >= 0) w->s[a->next].prev = left;
+}
+
+static void merge_long(const tokenizer *t, word *w) {
+    w->heap = mem_must(3 * w->n + 1, sizeof *w->heap);
+    for (size_t i = 0; i + 1 < w->n; i++) offer(t, w, (int32_t)i);
+    while (w->n_heap) {
+        candidate c = heap_pop(w);
+        const symbol *a = &w->s[c.left];
+        const pair_slot *now = a->id >= 0 && a->next >= 0 ? pair_of(t, a->id, w->s[a->next].id) : NULL;
+        if (!now || now->merged != c.merged || now->rank != c.rank) continue; /* one of the two is gone */
+        merge_at(w, c.left, c.merged);
+        offer(t, w, w->s[c.left].prev);
+        offer(t, w, c.left);
+    }
+    free(w->heap);
+}
+
+/* ids compacted in place; ranks of neighbouring pairs kept beside them. */
+static size_t merge_short(const tokenizer *t, int32_t *id, size_t n) {
+    const pair_slot *pair[64];
+    for (size_t i = 0; i + 1 < n; i++) pair[i] = pair_of(t, id[i], id[i + 1]);
+    while (n > 1) {
+        size_t best = n;
+        for (size_t i = 0; i + 1 < n; i++)
+            if (pair[i] && (best == n || pair[i]->rank < pair[best]->rank)) best = i;
+        if (best == n) break;
+        id[best] = pair[best]->merged;
+        memmove(id + best + 1, id + best + 2, (n - best - 2) * sizeof *id);
+        memmove(pair + best + 1, pair + best + 2, (n - best - 2) * sizeof *pair);
+        n--;
+        if (best) pair[best - 1] = pair_of(t, id[best - 1], id[best]);
+        if (best + 1 < n) pair[best] = pair_of(t, id[best], id[best + 1]);
+    }
+    return n;
+}
+
+static void put_merged(const tokenizer *t, const int32_t *ids, size_t n, token_list *out) {
+    if (n <= 64) {
+        int32_t id[64];
+        memcpy(id, ids, n * sizeof *ids);
+        n = merge_short(t, id, n);
+        for (size_t i = 0; i < n; i++) token_list_put(out, id[i]);
+        return;
+    }
+    word w = { mem_must(n, sizeof *w.s), n, NULL, 0 };
+    for (size_t i = 0; i < n; i++) w.s[i] = (symbol){ ids[i], (int32_t)i - 1, i + 1 < n ? (int32_t)i + 1 : -1 };
+    merge_long(t, &w);
+    for (int32_t i = 0; i >= 0; i = w.s[i].next) token_list_put(out, w.s[i].id);
+    free(w.s);
+}
+
+/* Characters with the model's prefix and suffix, as a vocabulary without byte alphabet wants them. */
+static void char_symbols(const tokenizer *t, const char *text, size_t n, token_list *ids) {
+    uint32_t cp;
+    bool fused = false;
+    char piece[256];
+    size_t n_prefix = t->prefix ? strlen(t->prefix) : 0, n_suffix = t->suffix ? strlen(t->suffix) : 0;
+    for (size_t i = 0, len; i < n; i += len) {
+        int64_t id;
+        len = utf8_decode(text + i, n - i, &cp);
+        size_t m = i && n_prefix < 120 ? n_prefix : 0;
+        memcpy(piece, t->prefix ? t->prefix : "", m);
+        memcpy(piece + m, text + i, len);
+        m += len;
+        if (i + len == n && n_suffix < 120) {
+            memcpy(piece + m, t->suffix ? t->suffix : "", n_suffix);
+            m += n_suffix;
+        }
+        if (map_get(t->vocab, piece, m, &id)) {
+            token_list_put(ids, (int32_t)id);
+            fused = false;
+        } else put_unknown(t, piece, m, &fused, ids);
+    }
+}
+
+void put_unknown(const tokenizer *t, const char *text, size_t n, bool *fused, token_list *out) {
+    if (t->byte_fallback) {
+        bool all = true;
+        for (size_t i = 0; i < n; i++) all &= t->byte_ids[(unsigned char)text[i]] >= 0;
+        for (size_t i = 0; all && i < n; i++) token_list_put(out, t->byte_ids[(unsigned char)text[i]]);
+        if (all) return;
+    }
+    if (t->unk < 0 || (t->fuse_unk && *fused)) return;
+    token_list_put(out, t->unk);
+    *fused = true;
+}
+
+bool bpe_encode(const tokenizer *t, const char *text, size_t n, token_list *out, err *e) {
+    int64_t whole;
+    token_list ids = { 0 };
+    int32_t small[64];
+    (void)e;
+    if (t->byte_level) {
+        if (t->whole && map_get(t->whole, text, n, &whole)) return token_list_put(out, (int32_t)whole), true;
+        int32_t *all = n <= 64 ? small : mem_must(n, sizeof *all);
+        size_t count = 0;
+        for (size_t i = 0; i < n; i++) {
+            int32_t id = t->byte_ids[(unsigned char)text[i]];
+            if (id >= 0 || (id = t->unk) >= 0) all[count++] = id;
+        }
+        if (count) put_merged(t, all, count, out);
+        if (all != small) free(all);
+        return true;
+    }
+    if (t->ignore_merges && map_get(t->vocab, text, n, &whole)) return token_list_put(out, (int32_t)whole), true;
+    char_symbols(t, text, n, &ids);
+    if (ids.n) put_merged(t, ids.ids, ids.n, out);
+    token_list_free(&ids);
+    return true;
+}

@@ -1,0 +1,49 @@
+/* Pre-tokenizers: text into pieces, each of which the model encodes by itself. Steps apply in order, each to the pieces of the
+ * one before. Immutable once loaded. */
+#ifndef PINGTI_TEXT_PRETOK_H
+#define PINGTI_TEXT_PRETOK_H
+#include "base/buf.h"
+#include "text/regex.h"
+
+typedef enum split_behavior { SPLIT_REMOVED, SPLIT_ISOLATED, SPLIT_MERGED_WITH_PREVIOUS, SPLIT_MERGED_WITH_NEXT, SPLIT_CONTIGUOUS } split_behavior;
+typedef enum pretok_kind {
+    PRETOK_REGEX, PRETOK_LITERAL, PRETOK_BYTE_LEVEL, PRETOK_METASPACE, PRETOK_BERT, PRETOK_WHITESPACE, PRETOK_WHITESPACE_SPLIT, PRETOK_DIGITS, PRETOK_PUNCTUATION,
+} pretok_kind;
+typedef enum prepend_scheme { PREPEND_ALWAYS, PREPEND_FIRST, PREPEND_NEVER } prepend_scheme;
+
+typedef struct pretok_step {
+    pretok_kind kind;
+    split_behavior behavior;
+    bool invert, add_prefix_space, split, individual;
+    prepend_scheme prepend;
+    const char *literal;   /* PRETOK_LITERAL; the replacement of PRETOK_METASPACE */
+    size_t n_literal;
+    regex *re;
+} pretok_step;
+
+enum { PRETOK_MAX_STEPS = 16 };
+typedef struct pretok {
+    pretok_step steps[PRETOK_MAX_STEPS];
+    size_t n;
+} pretok;
+
+/* Pieces [from[i], to[i]) of text; what lies between was removed. Zero-initialise; pieces_free. */
+typedef struct piece {
+    size_t from, to;
+} piece;
+typedef struct pieces {
+    buf text;
+    piece *items;
+    size_t n, cap;
+} pieces;
+
+void pieces_put(pieces *p, size_t from, size_t to); /* empty pieces are left out */
+void pieces_free(pieces *p);
+
+/* first: text begins the whole input (Metaspace's "first"). */
+bool pretokenize(const pretok *p, const char *text, size_t n, bool first, pieces *out, err *e);
+void pretok_free(pretok *p);
+
+/* The steps that a GGUF file's tokenizer.ggml.pre names; false with the known names when there is no such. */
+bool pretok_from_gguf_name(pretok *p, const char *name, bool *ignore_merges, err *e);
+#endif

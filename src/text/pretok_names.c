@@ -1,0 +1,40 @@
+/* From the name in a GGUF file to splitting steps. */
+#include "base/mem.h"
+#include "text/pretok.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_REGEXES = 6 };
+
+static const struct {
+    const char *names;
+    bool ignore_merges;
+    const char *regexes[MAX_REGEXES];
+} known[] = {
+#define PRE(names, ignore, ...) { names, ignore, { __VA_ARGS__ } },
+#include "text/pretok_names.def"
+#undef PRE
+};
+
+static bool listed(const char *names, const char *name) {
+    size_t n = strlen(name);
+    for (const char *p = names; (p = strstr(p, name)); p += n)
+        if ((p == names || p[-1] == ' ') && (p[n] == ' ' || p[n] == 0)) return true;
+    return false;
+}
+
+bool pretok_from_gguf_name(pretok *p, const char *name, bool *ignore_merges, err *e) {
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!*name || strchr(name, ' ') || !listed(known[i].names, name)) continue;
+        *ignore_merges = known[i].ignore_merges;
+        for (size_t k = 0; k < MAX_REGEXES && known[i].regexes[k]; k++) {
+            const char *pattern = known[i].regexes[k];
+            pretok_step s = { .kind = PRETOK_REGEX, .behavior = SPLIT_ISOLATED, .re = regex_new(pattern, strlen(pattern), e) };
+            if (!s.re) return false;
+            p->steps[p->n++] = s;
+        }
+        return true;
+    }
+    return err_set(e, ERR_UNSUPPORTED, "the file's pre-tokenizer '%s' is not known", name) ||
+           err_hint(e, "its text would be split wrongly; use the model's Hugging Face directory, or report the name");
+}

@@ -1,0 +1,47 @@
+#include "text/unicode.h"
+#include <utf8proc.h>
+
+bool unicode_is_space(uint32_t c) {
+    return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
+           c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
+bool unicode_is_other(uint32_t cp) {
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+    return c == UTF8PROC_CATEGORY_CC || c == UTF8PROC_CATEGORY_CF || c == UTF8PROC_CATEGORY_CN || c == UTF8PROC_CATEGORY_CO;
+}
+
+bool unicode_is_punctuation(uint32_t cp) {
+    if (cp < 0x80) return (cp >= 33 && cp <= 47) || (cp >= 58 && cp <= 64) || (cp >= 91 && cp <= 96) || (cp >= 123 && cp <= 126);
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+    return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO;
+}
+
+bool unicode_is_number(uint32_t cp) {
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+    return c == UTF8PROC_CATEGORY_ND || c == UTF8PROC_CATEGORY_NL || c == UTF8PROC_CATEGORY_NO;
+}
+
+bool unicode_is_word(uint32_t cp) {
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_ME) || c == UTF8PROC_CATEGORY_ND || c == UTF8PROC_CATEGORY_NL || c == UTF8PROC_CATEGORY_PC ||
+           cp == 0x200c || cp == 0x200d;
+}
+
+static bool printable(unsigned b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174; }
+
+uint32_t unicode_byte_letter(unsigned char byte) {
+    if (printable(byte)) return byte;
+    uint32_t n = 256;
+    for (unsigned b = 0; b < byte; b++) n += !printable(b);
+    return n;
+}
+
+int unicode_letter_byte(uint32_t letter) {
+    if (letter < 256) return printable(letter) ? (int)letter : -1;
+    if (letter >= 256 + 68) return -1;
+    unsigned n = letter - 256;
+    for (unsigned b = 0; b < 256; b++)
+        if (!printable(b) && n-- == 0) return (int)b;
+    return -1;
+}

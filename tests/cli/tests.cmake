@@ -1,0 +1,12 @@
+# The program as a person or a script meets it. Standard-library Python; tiny models are written by the tests themselves.
+if(TARGET pingti)
+  foreach(test test_options test_run test_text test_chat)
+    add_test(NAME cli/${test} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/${test}.py)
+    set_tests_properties(cli/${test} PROPERTIES TIMEOUT 300 LABELS cli ENVIRONMENT "PINGTI_BINARY=$<TARGET_FILE:pingti>")
+  endforeach()
+  add_executable(cli_test_think ${CMAKE_CURRENT_LIST_DIR}/test_think.c ${PROJECT_SOURCE_DIR}/src/cli/chat_think.c)
+  target_include_directories(cli_test_think PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(cli_test_think PRIVATE pingti_static PkgConfig::CMOCKA)
+  add_test(NAME cli/test_think COMMAND cli_test_think)
+  set_tests_properties(cli/test_think PROPERTIES TIMEOUT 60 LABELS cli)
+endif()
