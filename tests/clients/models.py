@@ -178,6 +178,9 @@ def deepseek(d, how, v3):
     elif c["rope_parameters"]["rope_type"] == "yarn":
         how["gguf"] = False
     how["old_mla"] = d.chance(0.5)
+    if d.chance(0.25):
+        c["attention_bias"] = True
+        how["gguf"] = False  # llama.cpp's deepseek2 has no such tensors
     if c["rms_norm_eps"] != 1e-6:
         how["gguf"] = False  # the norms of the latents have their own eps, which GGUF cannot say
     fused(d, how)
