@@ -154,6 +154,12 @@ class Terminal(CliCase):
         self.type("世界\r")
         self.until(b"3 tokens")
         self.prompt()
+        saved = self.home / "typed.json"
+        self.type(f"/save {saved}\r")
+        self.until(b"2 messages in")
+        self.assertEqual(json.loads(saved.read_text())["messages"][0]["content"], "世界")
+        self.prompt()
+        self.type("\x1b[A")  # up: over /save
         self.type("\x1b[A\x1b[A\r")  # up twice: the /set line again
         self.until(b"max-tokens = 3")
         self.type("/exit\r")
