@@ -117,7 +117,7 @@ static bool measure_all(bench_run *b, const lengths *p, const lengths *g, err *e
     progress_start(&b->progress, "measuring", "tokens", work * (double)b->o->repeats, b->o->quiet);
     interrupt_soft(true);
     /* once before counting: the file is read, the scratch memory grown */
-    bool ok = time_once(b, p->n ? longest(p) : 1, g->n ? 1 : 0, &warm, &warm, e);
+    bool ok = (!p->n || time_once(b, longest(p), 0, &warm, &warm, e)) && (!g->n || time_once(b, 1, 1, &warm, &warm, e));
     for (size_t i = 0; ok && i < p->n; i++) ok = measure(b, "prompt", p->items[i], 0, e);
     for (size_t i = 0; ok && i < g->n; i++) ok = measure(b, "generate", (size_t)b->o->depth, g->items[i], e);
     interrupt_soft(false);
@@ -173,7 +173,7 @@ static int run(const void *options, opt_state *s) {
     bool ok = path && parse_lengths(o->prompts, "prompt-lengths", &p, &e) && parse_lengths(o->generates, "gen-lengths", &g, &e);
     if (ok && o->engine.memory_plan) return json_decref(b.results), print_memory_plan(path, &o->engine, o->json);
     size_t need = ok ? longest(&g) + (size_t)o->depth : 0;
-    if (ok && longest(&p) + 1 > need) need = longest(&p) + 1;
+    if (ok && longest(&p) > need) need = longest(&p);
     if (need < 2) need = 2;
     ok = ok && loaded_open(&l, path, &o->engine, (uint32_t)need, false, &e) && random_ids(&b, need, &e) && measure_all(&b, &p, &g, &e);
     if (ok) show(&b, path);

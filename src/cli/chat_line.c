@@ -9,6 +9,7 @@
 #include <histedit.h>
 #include <locale.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +33,20 @@ static char *show_prompt(EditLine *el) {
     return (char *)(uintptr_t)r->prompt;
 }
 
+static volatile sig_atomic_t resumed; /* after Ctrl-Z and fg the terminal is as the shell left it */
+
+static void on_resume(int number) {
+    (void)number;
+    resumed = 1;
+}
+
+static void take_terminal_back(EditLine *el) {
+    resumed = 0;
+    el_set(el, EL_PREP_TERM, 0);
+    el_set(el, EL_PREP_TERM, 1);
+    el_set(el, EL_REFRESH);
+}
+
 /* libedit's own reader goes on when a signal comes; this one gives up, so that Ctrl-C drops the line. */
 static int read_char(EditLine *el, wchar_t *out) {
     line_reader *r;
@@ -39,9 +54,10 @@ static int read_char(EditLine *el, wchar_t *out) {
     for (;;) {
         char c;
         struct pollfd wait[] = { { STDIN_FILENO, POLLIN, 0 }, { interrupt_fd(), POLLIN, 0 } };
-        int ready = poll(wait, 2, -1);
+        int ready = poll(wait, 2, 250); /* another thread may have taken SIGCONT: look now and then */
         if (interrupt_seen()) return -1;
-        if (ready < 0 && errno == EINTR) continue;
+        if (resumed) take_terminal_back(el);
+        if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
         ssize_t n = read(STDIN_FILENO, &c, 1);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return (int)n;
@@ -77,6 +93,9 @@ static void open_editing(line_reader *r) {
     if (!r->el) return;
     r->history = history_init();
     r->history_path = history_file();
+    struct sigaction a = { .sa_handler = on_resume };
+    sigemptyset(&a.sa_mask);
+    sigaction(SIGCONT, &a, NULL);
     el_set(r->el, EL_CLIENTDATA, r);
     el_set(r->el, EL_PROMPT_ESC, show_prompt, '\1');
     el_set(r->el, EL_EDITOR, "emacs");

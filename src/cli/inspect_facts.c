@@ -57,7 +57,7 @@ static void read_text_side(model_facts *f) {
     f->chat_template = load_template(f->source, false, &f->chat_error);
     if (f->chat_template) chat_template_free(chat_template_parse(f->chat_template, strlen(f->chat_template), &f->chat_error));
     err ignored = { 0 };
-    f->has_sampling = load_sampling(f->source, &f->sampling, &ignored);
+    f->has_sampling = f->source->hf.generation && load_sampling(f->source, &f->sampling, &ignored);
 }
 
 static void plan_context(model_facts *f, const model *m, const runner_options *o, uint32_t context) {

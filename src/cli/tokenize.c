@@ -32,9 +32,11 @@ static void put_ids(const token_list *l, buf *b) {
 static json_t *pieces_json(const tokenizer *t, const token_list *l) {
     json_t *all = json_array();
     buf piece = { 0 };
+    bool first = true; /* control tokens do not begin the text */
     for (size_t i = 0; i < l->n; i++) {
         buf_clear(&piece);
-        tokenizer_piece(t, l->ids[i], i == 0, true, &piece);
+        tokenizer_piece(t, l->ids[i], first, true, &piece);
+        first &= tokenizer_is_control(t, l->ids[i]);
         json_array_append_new(all, json_pack("{s:i, s:o, s:b}", "id", (int)l->ids[i], "text", out_json_text(buf_str(&piece), piece.len),
                                              "control", (int)tokenizer_is_control(t, l->ids[i])));
     }
@@ -58,10 +60,12 @@ static void put_table(const tokenizer *t, const token_list *l, buf *b) {
     static const char *const shades[] = { "\x1b[36m", "\x1b[33m" };
     bool colour = term_colour(1);
     buf piece = { 0 };
+    bool first = true; /* control tokens do not begin the text */
     for (size_t i = 0; i < l->n; i++) {
         bool control = tokenizer_is_control(t, l->ids[i]);
         buf_clear(&piece);
-        tokenizer_piece(t, l->ids[i], i == 0, true, &piece);
+        tokenizer_piece(t, l->ids[i], first, true, &piece);
+        first &= control;
         buf_printf(b, "%5zu  %8d  %s", i, (int)l->ids[i], !colour ? "" : control ? "\x1b[35m" : shades[i % 2]);
         buf_putc(b, '\'');
         put_visible(buf_str(&piece), piece.len, b);

@@ -32,6 +32,11 @@ bool spec_read_hf(const json_t *config, model_spec *s, err *e);
 bool spec_read_gguf(const gguf *g, const char *arch_name, model_spec *s, err *e);
 bool spec_read_hf_rope(const json_t *config, model_spec *s, uint32_t head, err *e);
 
+/* use_sliding_window, sliding_window, and which layers: all, or max_window_layers and above unless layer_types says otherwise. */
+bool spec_read_hf_windows(const json_t *config, model_spec *s, bool all_layers, err *e);
+/* attention.sliding_window, in all layers or in those that attention.sliding_window_pattern names. */
+bool spec_read_gguf_windows(const gguf *g, const char *arch_name, model_spec *s, err *e);
+
 /* One metadata value of the family: "<arch_name>.<key>". */
 bool gguf_arch_int(const gguf *g, const char *arch_name, const char *key, int64_t max, uint32_t *out, err *e);
 bool gguf_arch_real(const gguf *g, const char *arch_name, const char *key, double *out, err *e);

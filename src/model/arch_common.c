@@ -232,3 +232,39 @@ bool spec_read_gguf(const gguf *g, const char *arch_name, model_spec *s, err *e)
     s->attn_scale = (float)(1 / sqrt((double)(s->head_dim ? s->head_dim : 1)));
     return read_gguf_rope(g, arch_name, s, e);
 }
+
+static bool slides_by_name(const json_t *types, model_spec *s, err *e) {
+    if (json_array_size(types) != s->layers)
+        return err_set(e, ERR_FORMAT, "layer_types does not name every layer") || err_expected(e, "%u names", s->layers) || err_got(e, "%zu", json_array_size(types));
+    for (uint32_t i = 0; i < s->layers; i++) {
+        const char *type = json_string_value(json_array_get(types, i));
+        bool slides = type && strcmp(type, "sliding_attention") == 0;
+        if (!type || (!slides && strcmp(type, "full_attention") != 0))
+            return err_set(e, ERR_UNSUPPORTED, "layer_types names a kind of attention that is not computed") || err_got(e, "'%s' for layer %u", type ? type : "no text", i);
+        s->slides[i] = slides && s->window;
+    }
+    return true;
+}
+
+bool spec_read_hf_windows(const json_t *config, model_spec *s, bool all_layers, err *e) {
+    bool on = false;
+    uint32_t window = 4096, from = 28; /* the config classes' defaults */
+    const json_t *types = js_get(config, "layer_types");
+    if (!js_bool(config, "use_sliding_window", &on, e) || !hf_u32(config, "sliding_window", &window, e) || !hf_u32(config, "max_window_layers", &from, e)) return false;
+    s->window = on ? window : 0;
+    if (!all_layers && json_is_array(types)) return slides_by_name(types, s, e);
+    for (uint32_t i = 0; i < s->layers; i++) s->slides[i] = s->window && (all_layers || i >= from);
+    return true;
+}
+
+bool spec_read_gguf_windows(const gguf *g, const char *arch_name, model_spec *s, err *e) {
+    char key[160];
+    int32_t *pattern;
+    size_t n;
+    snprintf(key, sizeof key, "%s.attention.sliding_window_pattern", arch_name);
+    if (!gguf_arch_int(g, arch_name, "attention.sliding_window", 1 << 30, &s->window, e) || !gguf_i32s(g, key, &pattern, &n, e)) return false;
+    bool fits = !pattern || n == s->layers;
+    for (uint32_t i = 0; fits && i < s->layers; i++) s->slides[i] = s->window && (!pattern || pattern[i]);
+    free(pattern);
+    return fits || err_set(e, ERR_FORMAT, "key '%s' does not name every layer", key) || err_expected(e, "%u values", s->layers) || err_got(e, "%zu", n);
+}

@@ -6,7 +6,7 @@
 
 static tensor *queries(const fwd *f, const model *m, const layer *l, tensor *x) {
     if (!m->spec.q_lora) return decoder_linear(f, x, &l->q);
-    return decoder_linear(f, decoder_norm(f, decoder_linear(f, x, &l->q_a), &l->q_a_norm, m->spec.eps), &l->q_b);
+    return decoder_linear(f, decoder_norm(f, decoder_linear(f, x, &l->q_a), &l->q_a_norm, m->spec.latent_eps), &l->q_b);
 }
 
 /* q[T, heads*(nope+rope)] -> [T, heads*(kv_lora+rope)] */
@@ -26,7 +26,7 @@ static tensor *latents(const fwd *f, const model *m, const layer *l, const batch
     const model_spec *s = &m->spec;
     tensor *kv = decoder_linear(f, x, &l->kv_a), *y = fwd_tensor(f, x->rows, kv->cols);
     op_rope(f, (rope_args){ kv, b, m->rope.table, 1, 0, s->kv_lora });
-    op_rmsnorm(f, (rmsnorm_args){ fwd_columns(f, y, 0, s->kv_lora), fwd_columns(f, kv, 0, s->kv_lora), &l->kv_a_norm, s->eps });
+    op_rmsnorm(f, (rmsnorm_args){ fwd_columns(f, y, 0, s->kv_lora), fwd_columns(f, kv, 0, s->kv_lora), &l->kv_a_norm, s->latent_eps });
     op_pack(f, (pack_args){ y, kv, 1, s->rope_dim, 0, s->kv_lora, 0, s->kv_lora });
     return y;
 }

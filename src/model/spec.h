@@ -28,6 +28,7 @@ typedef struct model_spec {
     char name[128];         /* the publisher's name of the model, or "" */
     uint32_t d, layers, heads, kv_heads, head_dim, ff, vocab, context;
     float eps;
+    float latent_eps;       /* MLA: of the norms inside attention */
     float attn_scale;       /* multiplies q.k */
     bool tied;              /* the output matrix is the embedding */
     bool qkv_bias, o_bias, mlp_bias, qk_norm;

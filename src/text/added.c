@@ -40,8 +40,11 @@ const added_token *added_find(const added_set *s, const char *text, size_t n, si
     for (uint32_t i = s->first[b]; i < s->first[b + 1]; i++) {
         const added_token *a = &s->items[i];
         if ((a->special && !with_special) || a->len > n - at || memcmp(text + at, a->text, a->len) != 0) continue;
-        if (a->single_word && (word_before(text, at) || word_after(text, n, at + a->len))) return NULL; /* the longest match counts, then fails */
         return a;
     }
     return NULL;
+}
+
+bool added_stands_alone(const added_token *a, const char *text, size_t n, size_t at) {
+    return !a->single_word || (!word_before(text, at) && !word_after(text, n, at + a->len));
 }

@@ -52,6 +52,13 @@ static void strip_mark_cp(const norm_step *s, uint32_t cp, buf *out) {
     if (utf8proc_category((utf8proc_int32_t)cp) != UTF8PROC_CATEGORY_MN) put_cp(out, cp);
 }
 
+/* The normalizer of that name takes all marks, BERT's only those without width. */
+static void strip_all_marks_cp(const norm_step *s, uint32_t cp, buf *out) {
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+    (void)s;
+    if (c != UTF8PROC_CATEGORY_MN && c != UTF8PROC_CATEGORY_MC && c != UTF8PROC_CATEGORY_ME) put_cp(out, cp);
+}
+
 static bool is_cjk(uint32_t c) {
     return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
            (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
@@ -59,9 +66,9 @@ static bool is_cjk(uint32_t c) {
 
 static void bert_cp(const norm_step *s, uint32_t cp, buf *out) {
     if (s->clean) {
-        bool space = cp == '\t' || cp == '\n' || cp == '\r' || unicode_is_space(cp);
-        if (cp == 0 || cp == 0xfffd || (!space && unicode_is_other(cp))) return;
-        if (space) cp = ' ';
+        bool line = cp == '\t' || cp == '\n' || cp == '\r'; /* the only control characters that count as white space */
+        if (cp == 0 || cp == 0xfffd || (!line && unicode_is_other(cp))) return;
+        if (line || unicode_is_space(cp)) cp = ' ';
     }
     if (s->chinese && is_cjk(cp)) {
         buf_putc(out, ' ');
@@ -247,6 +254,8 @@ static bool spm_spaces(const norm_step *s, const char *text, size_t n, buf *out)
         if (text[i] != ' ') buf_putc(out, text[i]);
         else if (!s->remove_extra || text[i - 1] != ' ') buf_puts(out, space);
     }
+    size_t m = strlen(space); /* at the end even a U+2581 of the text itself goes, as the reference has it */
+    while (s->remove_extra && out->len >= m && memcmp(out->data + out->len - m, space, m) == 0) out->len -= m;
     return true;
 }
 
@@ -257,7 +266,7 @@ static bool one_step(const norm_step *s, const char *text, size_t n, buf *out, e
     case NORM_NFKC: return unicode_form(text, n, UTF8PROC_COMPOSE | UTF8PROC_STABLE | UTF8PROC_COMPAT, out, e);
     case NORM_NFKD: return unicode_form(text, n, UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | UTF8PROC_COMPAT, out, e);
     case NORM_LOWERCASE: return each_cp(s, text, n, lower_cp, out), true;
-    case NORM_STRIP_ACCENTS: return each_cp(s, text, n, strip_mark_cp, out), true;
+    case NORM_STRIP_ACCENTS: return each_cp(s, text, n, strip_all_marks_cp, out), true;
     case NORM_NMT: return each_cp(s, text, n, nmt_cp, out), true;
     case NORM_BYTE_LEVEL: return each_cp(s, text, n, byte_letter_cp, out), true;
     case NORM_BERT: return bert(s, text, n, out, e);

@@ -12,7 +12,7 @@ typedef struct symbol {
 } symbol;
 
 typedef struct candidate {
-    float score;
+    double score;
     int32_t left, right;
     size_t bytes; /* of both, to see whether they are still what they were */
 } candidate;

@@ -143,6 +143,7 @@ bool tokenizer_read_spm(tokenizer *t, const char *data, size_t n, err *e) {
     t->model = s.type == 1 ? MODEL_UNIGRAM : MODEL_SCORED_BPE;
     t->byte_fallback = s.byte_fallback;
     t->fuse_unk = true;
+    t->float_sums = true;
     t->unk = s.unk;
     t->bos = s.bos < (int)t->n ? s.bos : -1;
     t->eos = s.eos < (int)t->n ? s.eos : -1;

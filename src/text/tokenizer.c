@@ -76,14 +76,16 @@ static bool split_added(encoding *x, const added_set *set, const char *text, siz
             at++;
             continue;
         }
-        size_t from = a->lstrip ? space_back(text, at, done) : at, to = at + a->len;
-        if (a->rstrip) to = space_ahead(text, n, to);
-        if (!plain(x, text + done, from - done)) return false;
+        size_t start = at;
+        at += a->len; /* matches do not overlap; the space that one of them takes may reach into the next */
+        if (!added_stands_alone(a, text, n, start)) continue;
+        size_t from = a->lstrip ? space_back(text, start, done < start ? done : start) : start;
+        if (from > done && !plain(x, text + done, from - done)) return false;
         token_list_put(x->out, a->id);
         x->first = false;
-        done = at = to;
+        done = a->rstrip ? space_ahead(text, n, at) : at;
     }
-    return plain(x, text + done, n - done);
+    return done >= n || plain(x, text + done, n - done);
 }
 
 static bool encode_raw(encoding *x, const char *text, size_t n) {
@@ -146,15 +148,16 @@ static bool encode_spans(encoding *x, const char *text, size_t n, const text_spa
             at++;
             continue;
         }
-        size_t from = a->lstrip ? space_back(text, at, done) : at, to = a->rstrip ? space_ahead(text, n, at + a->len) : at + a->len;
-        x->specials = false;
-        if (!encode_text(x, text + done, from - done)) return false;
+        size_t start = at;
+        at += a->len;
+        if (!added_stands_alone(a, text, n, start)) continue;
+        size_t from = a->lstrip ? space_back(text, start, done < start ? done : start) : start;
+        if (from > done && !encode_text(x, text + done, from - done)) return false;
         token_list_put(x->out, a->id);
         x->first = false;
-        done = at = to;
+        done = a->rstrip ? space_ahead(text, n, at) : at;
     }
-    x->specials = false;
-    return encode_text(x, text + done, n - done);
+    return done >= n || encode_text(x, text + done, n - done);
 }
 
 bool tokenizer_encode_marked(const tokenizer *t, const char *text, size_t n, unsigned flags, const text_span *untrusted, size_t n_untrusted,

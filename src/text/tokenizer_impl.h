@@ -64,8 +64,9 @@ struct tokenizer {
     int32_t unk;
     int32_t byte_ids[256];    /* byte-level: id of each byte's letter; byte_fallback: id of <0xNN>; -1 */
     struct pair_table *pairs; /* BPE: (left, right) -> (rank, merged) */
-    float *scores;            /* scored BPE, Unigram */
-    float min_score, unigram_max; /* of the normal pieces */
+    double *scores;           /* scored BPE, Unigram */
+    bool float_sums;          /* SentencePiece adds scores in f32, Hugging Face in f64 */
+    double min_score, unigram_max; /* of the normal pieces */
     struct trie *trie;        /* Unigram */
     struct trie *user;        /* scored BPE: user-defined pieces are found before merging */
     normalizer norm;
@@ -100,6 +101,7 @@ void put_unknown(const tokenizer *t, const char *text, size_t n, bool *fused, to
 
 void added_sort(added_set *s);
 const added_token *added_find(const added_set *s, const char *text, size_t n, size_t at, bool with_special);
+bool added_stands_alone(const added_token *a, const char *text, size_t n, size_t at); /* single_word: no word characters beside it */
 
 bool decode_all(const tokenizer *t, const int32_t *ids, size_t n, bool show_control, buf *out);
 

@@ -186,7 +186,7 @@ static bool read_vocab_list(loader *l, const json_t *vocab) { /* Unigram: [[piec
         const json_t *row = json_array_get(vocab, i), *piece = json_array_get(row, 0), *score = json_array_get(row, 1);
         if (!json_is_string(piece) || !json_is_number(score)) return err_set(l->e, ERR_FORMAT, "entry %zu of the vocabulary is not [piece, score]", i);
         if (!tokenizer_set_token(l->t, (int64_t)i, json_string_value(piece), json_string_length(piece), TOKEN_NORMAL, l->e)) return false;
-        l->t->scores[i] = (float)json_number_value(score);
+        l->t->scores[i] = json_number_value(score);
     }
     return true;
 }

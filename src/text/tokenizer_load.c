@@ -111,7 +111,7 @@ static void make_unigram(tokenizer *t) {
     for (size_t id = 0; id < t->n; id++) {
         const token_entry *e = &t->tokens[id];
         if (e->type != TOKEN_NORMAL && e->type != TOKEN_USER && e->type != TOKEN_UNUSED) continue;
-        if (e->type == TOKEN_NORMAL) t->min_score = fminf(t->min_score, t->scores[id]), t->unigram_max = fmaxf(t->unigram_max, t->scores[id]);
+        if (e->type == TOKEN_NORMAL) t->min_score = fmin(t->min_score, t->scores[id]), t->unigram_max = fmax(t->unigram_max, t->scores[id]);
         if (e->text && e->type != TOKEN_UNUSED) trie_put(t->trie, e->text, e->len, (int32_t)id);
     }
     if (!isfinite(t->min_score)) t->min_score = t->unigram_max = 0;

@@ -74,6 +74,7 @@ static bool make_unigram(tokenizer *t, const vocab_source *v, err *e) {
     if (!v->scores) return err_set(e, ERR_FORMAT, "the file has a Unigram vocabulary but no scores");
     t->model = MODEL_UNIGRAM;
     t->fuse_unk = true;
+    t->float_sums = true;
     if (v->charsmap_len) {
         norm_step s = { .kind = NORM_PRECOMPILED };
         const char *copy = arena_copy(t->mem, v->charsmap, v->charsmap_len);

@@ -16,6 +16,8 @@ static void relax(best_path *b, size_t from, double score, int32_t id) {
     if (score > b->score) *b = (best_path){ score, from, id };
 }
 
+static double add(const tokenizer *t, double a, double b) { return t->float_sums ? (double)((float)a + (float)b) : a + b; }
+
 static void edges_from(const tokenizer *t, const char *text, size_t n, size_t i, size_t len, best_path *best) {
     uint32_t node = 0;
     int32_t id;
@@ -23,11 +25,11 @@ static void edges_from(const tokenizer *t, const char *text, size_t n, size_t i,
     for (size_t k = i; k < n && (node = trie_step(t->trie, node, (unsigned char)text[k], &id)); k++) {
         if (id < 0) continue;
         bool user = t->tokens[id].type == TOKEN_USER;
-        double score = user ? (double)(k + 1 - i) * (double)t->unigram_max - 0.1 : t->scores[id];
-        relax(&best[k + 1], i, best[i].score + score, id);
+        double score = user ? (double)(k + 1 - i) * t->unigram_max - 0.1 : t->scores[id];
+        relax(&best[k + 1], i, add(t, best[i].score, score), id);
         single |= k + 1 - i == len;
     }
-    if (!single) relax(&best[i + len], i, best[i].score + t->min_score - UNK_PENALTY, -1);
+    if (!single) relax(&best[i + len], i, add(t, best[i].score, t->min_score - UNK_PENALTY), -1);
 }
 
 bool unigram_encode(const tokenizer *t, const char *text, size_t n, token_list *out, err *e) {

@@ -128,7 +128,9 @@ class Terminal(CliCase):
     def test_ctrl_c_stops_the_answer_not_the_program(self):
         self.type("tell me\r")
         self.until(b"tell me")
-        time.sleep(0.5)
+        end = time.monotonic() + 20
+        while len(self.seen) < 60 and time.monotonic() < end:
+            self.read()
         self.type("\x03")
         self.assertRegex(self.until(b"stopped"), rb"[!-~]{20}")
         self.prompt()
@@ -154,6 +156,12 @@ class Terminal(CliCase):
         self.type("世界\r")
         self.until(b"3 tokens")
         self.prompt()
+        saved = self.home / "typed.json"
+        self.type(f"/save {saved}\r")
+        self.until(b"2 messages in")
+        self.assertEqual(json.loads(saved.read_text())["messages"][0]["content"], "世界")
+        self.prompt()
+        self.type("\x1b[A")  # up: over /save
         self.type("\x1b[A\x1b[A\r")  # up twice: the /set line again
         self.until(b"max-tokens = 3")
         self.type("/exit\r")

@@ -82,11 +82,11 @@ class Run(CliCase):
 
     def start(self, *arguments, **more):
         return subprocess.Popen([PROGRAM, "run", "-m", self.long, "--temp", "0", *arguments, "hello"], env=self.environment(),
-                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
+                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0, **more)
 
     def test_ctrl_c_keeps_what_came(self):
         p = self.start(stdout=subprocess.PIPE)
-        came = p.stdout.read(5)
+        came = p.stdout.read(5)  # unbuffered: what is not taken here is left for communicate
         p.send_signal(signal.SIGINT)
         rest, err = p.communicate(timeout=20)
         self.assertEqual(p.returncode, 130, err)

@@ -3,7 +3,7 @@ import json
 import unittest
 
 import tiny_model
-from cli_case import DATA, CliCase
+from cli_case import DATA, ROOT, CliCase
 
 
 class Text(CliCase):
@@ -105,6 +105,18 @@ class Text(CliCase):
         self.assertIn("weight_bytes_per_second", result["results"][2])
         self.assertIn(result["kernels"], self.answers("bench", "-m", self.model, "-p", "8", "-n", "0", "-r", "1"))
         self.refused("bench", "-m", self.model, "-p", "8,many", status=2, says="many")
+
+
+class Families(CliCase):
+    def test_every_golden_model(self):
+        folders = [p.parent for p in sorted((ROOT / "tests/golden/models").glob("*/config.json"))]
+        for folder in folders:
+            facts = json.loads(self.answers("inspect", "--json", folder))
+            self.assertTrue(facts["memory"] and all(line["fits"] for line in facts["memory"]), folder.name)
+            self.assertGreater(facts["parameters"], 0)
+            self.assertIn(facts["spec"]["family"], self.answers("inspect", folder))
+            result = json.loads(self.answers("bench", "-m", folder, "-p", "4", "-n", "2", "-r", "1", "-t", "1", "--json"))
+            self.assertEqual(len(result["results"]), 2)
 
 
 class Files(CliCase):

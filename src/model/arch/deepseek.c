@@ -19,6 +19,7 @@ static void dense_first(model_spec *s, uint32_t dense) {
 static bool read_hf_mla(const json_t *config, model_spec *s, err *e) {
     bool v3 = s->router.sigmoid, interleave = true;
     s->kv_lora = 512;
+    s->latent_eps = 1e-6f; /* the published code and transformers leave these norms at their default, whatever rms_norm_eps says */
     s->rope_dim = 64;
     s->nope = s->v_dim = 128;
     if (!hf_u32(config, "q_lora_rank", &s->q_lora, e) || !hf_u32(config, "kv_lora_rank", &s->kv_lora, e) ||
@@ -77,6 +78,7 @@ static bool read_gguf_mla(const gguf *g, const char *name, model_spec *s, err *e
         !gguf_arch_int(g, name, "attention.key_length_mla", 1 << 16, &key, e) ||
         !gguf_arch_int(g, name, "attention.value_length_mla", 1 << 16, &value, e))
         return false;
+    s->latent_eps = s->eps; /* GGUF knows one eps */
     s->rope_dim = s->rope.dims;
     if (key <= s->rope_dim || !value)
         return err_set(e, ERR_FORMAT, "the head sizes of latent attention do not fit") || err_got(e, "key %u, value %u, rope %u", key, value, s->rope_dim);

@@ -2,20 +2,13 @@
 #include "model/arch.h"
 
 static bool read_hf(const json_t *config, model_spec *s, err *e) {
-    bool use_window = false;
-    uint32_t window = 0, from = s->layers;
-    if (!spec_read_hf(config, s, e) || !js_bool(config, "use_sliding_window", &use_window, e)) return false;
-    from = s->layers;
-    if (!hf_u32(config, "sliding_window", &window, e) || !hf_u32(config, "max_window_layers", &from, e)) return false;
     s->qkv_bias = true;
-    s->window = use_window ? window : 0;
-    for (uint32_t i = 0; i < s->layers; i++) s->slides[i] = s->window && i >= from;
-    return true;
+    return spec_read_hf(config, s, e) && spec_read_hf_windows(config, s, false, e);
 }
 
 static bool read_gguf(const gguf *g, const char *name, model_spec *s, err *e) {
     s->qkv_bias = tensor_set_find(gguf_tensors(g), "blk.0.attn_q.bias") != NULL;
-    return spec_read_gguf(g, name, s, e);
+    return spec_read_gguf(g, name, s, e) && spec_read_gguf_windows(g, name, s, e);
 }
 
 const arch arch_qwen2 = {

@@ -17,7 +17,7 @@ static bool read_layers(const json_t *config, model_spec *s, err *e) {
 static bool read_hf(const json_t *config, model_spec *s, err *e) {
     s->router = (router_spec){ .experts = 128, .top_k = 8, .scale = 1 };
     s->expert_ff = 768;
-    return qwen3_read_hf(config, s, e) && hf_u32(config, "num_experts", &s->router.experts, e) &&
+    return qwen3_read_hf(config, s, true, e) && /* every layer slides, unlike Qwen3 */ hf_u32(config, "num_experts", &s->router.experts, e) &&
            hf_u32(config, "num_local_experts", &s->router.experts, e) &&
            hf_u32(config, "num_experts_per_tok", &s->router.top_k, e) && hf_u32(config, "moe_intermediate_size", &s->expert_ff, e) &&
            js_bool(config, "norm_topk_prob", &s->router.normalize, e) && read_layers(config, s, e);

@@ -148,7 +148,7 @@ static size_t drive(const model *m, runner *r, expected *x, size_t n, bool share
 }
 
 static void one_setting(const model *m, dtype cache, precision p) {
-    expected x[MAX_SEQS];
+    expected x[MAX_SEQS] = { 0 };
     make_sequences(m, x, MAX_SEQS);
     for (size_t i = 0; i < MAX_SEQS; i++) compute_alone(m, cache, p, &x[i]);
     for (int share = 0; share < 2; share++) {
