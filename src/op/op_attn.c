@@ -1,15 +1,23 @@
 #include "op/check.h"
 #include <math.h>
 
+static void check_cache(const attn_args *a) {
+    const kv_view *kv = a->kv;
+    assert(a->b->pages && a->layer < kv->n_layers && kv->n_heads == a->kv_heads && kv->shared_v == a->shared_v);
+    assert(kv->k_head == a->k_head && kv->v_head == a->v_head);
+    for (uint64_t t = 0; t < a->b->T; t++) assert(a->b->pos[t] >= 0);
+}
+
 void op_attn_check(const attn_args *a) {
     check_f32(a->q);
-    assert(a->kv_heads >= 1 && a->heads % a->kv_heads == 0 && a->q->rows == a->b->T);
+    assert(a->kv_heads >= 1 && a->heads % a->kv_heads == 0 && a->b && a->q->rows == a->b->T);
     check_rows(a->q, a->q->rows, (uint64_t)a->heads * a->k_head);
     check_rows(a->k, a->q->rows, (uint64_t)a->kv_heads * a->k_head);
     check_rows(a->y, a->q->rows, (uint64_t)a->heads * a->v_head);
     if (a->shared_v) assert(!a->v && a->v_head <= a->k_head);
     else check_rows(a->v, a->q->rows, (uint64_t)a->kv_heads * a->v_head);
-    if (a->kv) assert(a->b->pages && a->layer < a->kv->n_layers && a->kv->k_head == a->k_head && a->kv->n_heads == a->kv_heads && a->kv->shared_v == a->shared_v);
+    for (uint64_t t = 1; t < a->b->T; t++) assert(a->b->seq[t] != a->b->seq[t - 1] || a->b->pos[t] == a->b->pos[t - 1] + 1);
+    if (a->kv) check_cache(a);
 }
 
 /* Rows of V: the batch's, or the front of K. */
@@ -61,6 +69,7 @@ static void head_grad(const attn_args *a, uint64_t t, uint32_t h, uint64_t lo, f
 
 void op_attn_grad(const fwd *f, const attn_args *a) {
     assert(!a->kv && "training attends within the batch");
+    assert(a->y->grad);
     arena_mark mark = arena_mark_now(f->mem);
     float *p = arena_must(f->mem, a->q->rows, sizeof *p), *dp = arena_must(f->mem, a->q->rows, sizeof *dp);
     for (uint64_t t = 0, first = 0; t < a->q->rows; t++) {

@@ -1,12 +1,15 @@
 #include "op/check.h"
 
 void op_linear_heads_check(const linear_heads_args *a) {
-    const tensor *w = &a->w->w;
-    uint64_t heads = w->n, in = a->transposed ? a->n_rows : w->cols, out = a->transposed ? w->cols : a->n_rows;
     check_f32(a->x);
     check_f32(a->y);
+    check_weight(a->w, a->w->w.rows, a->w->w.cols);
+    const tensor *w = &a->w->w;
+    uint64_t heads = w->n, in = a->transposed ? a->n_rows : w->cols, out = a->transposed ? w->cols : a->n_rows;
+    assert(!a->w->bias && !a->w->bias_grad); /* this product has none */
     assert(a->x->rows == a->y->rows && (uint64_t)a->row0 + a->n_rows <= w->rows && heads >= 1);
     assert((heads - 1) * a->x_step + a->x_off + in <= a->x->cols && (heads - 1) * a->y_step + a->y_off + out <= a->y->cols);
+    assert((heads == 1 || a->y_step >= out) && a->y->data != a->x->data); /* heads may share x, never y */
 }
 
 static void row_grad(const linear_heads_args *a, uint64_t h, uint32_t r, const float *row, float *dw) {
@@ -24,6 +27,7 @@ static void row_grad(const linear_heads_args *a, uint64_t h, uint32_t r, const f
 }
 
 void op_linear_heads_grad(const fwd *f, const linear_heads_args *a) {
+    assert(a->y->grad);
     arena_mark mark = arena_mark_now(f->mem);
     float *row = arena_must(f->mem, a->w->w.cols, sizeof *row);
     for (uint64_t h = 0; h < a->w->w.n; h++)

@@ -2,12 +2,14 @@
 
 void op_moe_combine_check(const moe_combine_args *a) {
     check_f32(a->weight);
+    check_f32(a->y);
     check_rows(a->y, a->weight->rows, a->y->cols);
     check_rows(a->x, a->weight->rows * a->weight->cols, a->y->cols);
 }
 
 void op_moe_combine_grad(const fwd *f, const moe_combine_args *a) {
     (void)f;
+    assert(a->y->grad);
     for (uint64_t t = 0; t < a->y->rows; t++)
         for (uint64_t j = 0; j < a->weight->cols; j++) {
             uint64_t r = t * a->weight->cols + j;

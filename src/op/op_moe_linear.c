@@ -2,14 +2,16 @@
 
 void op_moe_linear_check(const moe_linear_args *a) {
     check_f32(a->x);
+    check_f32(a->y);
     check_weight(a->w, a->y->cols, a->x->cols);
-    check_rows(a->y, a->y->rows, a->w->w.rows);
-    assert(a->top_k >= 1 && (a->x->rows == a->y->rows || a->x->rows * a->top_k == a->y->rows));
+    assert(a->ids && a->top_k >= 1 && a->y->rows % a->top_k == 0 && (a->x->rows == a->y->rows || a->x->rows * a->top_k == a->y->rows));
+    assert(a->y->data != a->x->data);
     for (uint64_t r = 0; r < a->y->rows; r++) assert(a->ids[r] >= 0 && (uint32_t)a->ids[r] < a->w->w.n);
 }
 
 void op_moe_linear_grad(const fwd *f, const moe_linear_args *a) {
     uint64_t in = a->w->w.cols, share = a->x->rows == a->y->rows ? 1 : a->top_k;
+    assert(a->y->grad);
     arena_mark mark = arena_mark_now(f->mem);
     float *row = arena_must(f->mem, in, sizeof *row);
     for (uint64_t r = 0; r < a->y->rows; r++) {

@@ -3,9 +3,14 @@
 
 void op_moe_route_check(const moe_route_args *a) {
     const router_spec *s = a->spec;
+    check_f32(a->logits);
     check_rows(a->logits, a->logits->rows, s->experts);
     check_rows(a->weight, a->logits->rows, s->top_k);
-    assert(s->top_k >= 1 && s->top_k <= s->experts && s->groups <= ROUTER_MAX_GROUPS && (s->groups <= 1 || s->experts % s->groups == 0));
+    assert(a->ids && s->top_k >= 1 && s->top_k <= s->experts && s->groups <= ROUTER_MAX_GROUPS);
+    if (s->groups <= 1) return;
+    uint32_t members = s->experts / s->groups; /* the best groups must hold enough experts to choose from */
+    assert(s->experts % s->groups == 0 && s->top_groups >= 1 && s->top_groups <= s->groups);
+    assert((uint64_t)s->top_groups * members >= s->top_k && (!s->group_top2 || members >= 2));
 }
 
 /* Scores of all experts, as the op computes them. */
@@ -32,6 +37,7 @@ static void row_grad(const router_spec *s, const float *logits, const int32_t *i
 
 void op_moe_route_grad(const fwd *f, const moe_route_args *a) {
     const router_spec *s = a->spec;
+    assert(a->weight->grad);
     arena_mark mark = arena_mark_now(f->mem);
     float *p = arena_must(f->mem, s->experts, sizeof *p), *dp = arena_must(f->mem, s->experts, sizeof *dp);
     for (uint64_t t = 0; a->logits->grad && t < a->logits->rows; t++)

@@ -3,9 +3,13 @@
 
 void op_rope_check(const rope_args *a) {
     check_f32(a->x);
-    assert(a->heads >= 1 && a->x->rows == a->b->T);
-    for (int i = 0; i < (a->b->rope ? 2 : 1); i++)
-        assert((uint64_t)(a->heads - 1) * a->step + a->off + 2 * a->tables[i].pairs <= a->x->cols);
+    assert(a->heads >= 1 && a->b && a->x->rows == a->b->T);
+    for (int i = 0; i < (a->b->rope ? 2 : 1); i++) {
+        uint64_t turned = 2 * (uint64_t)a->tables[i].pairs;
+        assert((uint64_t)(a->heads - 1) * a->step + a->off + turned <= a->x->cols);
+        assert(a->heads == 1 || a->step >= turned); /* in place: no element is turned twice */
+    }
+    for (uint64_t t = 0; a->b->rope && t < a->b->T; t++) assert(a->b->rope[t] <= 1);
 }
 
 /* A rotation's transpose is the rotation back; mscale stays. In place, like the op. */
