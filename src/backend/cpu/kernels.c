@@ -1,6 +1,9 @@
 #include "backend/cpu/kernels.h"
 #include <math.h>
 #include <pthread.h>
+#if defined(__x86_64__)
+#include "backend/cpu/x86/x86.h"
+#endif
 
 /* The order of an exact product: lane j of 32 takes the elements i = j mod 32 in order of i, lanes are folded in halves. */
 static float dot_f32_1(const float *a, const float *b, size_t n) {
@@ -29,7 +32,7 @@ static void axpy_f32(float a, const float *x, float *y, size_t n) {
 #include "tensor/quants.def"
 #undef QUANT
 
-static cpu_kernels scalar = {
+static const cpu_kernels scalar = {
     .name = "scalar",
     .act_q8 = act_q8_from_f32,
     .dot_rows = {
@@ -42,21 +45,30 @@ static cpu_kernels scalar = {
     .axpy_f32 = axpy_f32,
 };
 
+static cpu_kernels tables[CPU_ISA_COUNT];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void complete_tables(void) {
+static void complete(cpu_kernels *k) {
     for (int t = 0; t < DTYPE_COUNT; t++) {
-        scalar.to_f32[t] = quant_of((dtype)t)->to_f32;
-        scalar.dot[t] = quant_of((dtype)t)->dot;
+        if (!k->to_f32[t]) k->to_f32[t] = quant_of((dtype)t)->to_f32;
+        if (!k->dot[t]) k->dot[t] = quant_of((dtype)t)->dot;
+        if (!k->dot_rows[t]) k->dot_rows[t] = scalar.dot_rows[t];
     }
 }
 
-const cpu_kernels *cpu_kernels_scalar(void) {
-    pthread_once(&once, complete_tables);
-    return &scalar;
+static void complete_tables(void) {
+    for (int isa = 0; isa < CPU_ISA_COUNT; isa++) tables[isa] = scalar;
+#if defined(__x86_64__)
+    tables[CPU_AVX2] = avx2_kernels;
+    tables[CPU_AVX512] = avx512_kernels;
+    tables[CPU_AVX512VNNI] = avx512vnni_kernels;
+#endif
+    for (int isa = 0; isa < CPU_ISA_COUNT; isa++) complete(&tables[isa]);
 }
 
 const cpu_kernels *cpu_kernels_for(cpu_isa isa) {
-    (void)isa;
-    return cpu_kernels_scalar();
+    pthread_once(&once, complete_tables);
+    return &tables[isa];
 }
+
+const cpu_kernels *cpu_kernels_scalar(void) { return cpu_kernels_for(CPU_SCALAR); }

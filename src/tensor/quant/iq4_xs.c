@@ -2,7 +2,7 @@
 #include "tensor/quant/iq4.h"
 #include "tensor/quant/superblock.h"
 
-static void unpack(const uint8_t *p, superblock *s) {
+void quant_iq4_xs_unpack(const uint8_t *p, superblock *s) {
     uint16_t high = load_u16(p + 2);
     s->d = f16_to_f32(load_u16(p));
     for (int b = 0; b < 8; b++) {

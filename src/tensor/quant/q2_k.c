@@ -1,7 +1,7 @@
 /* Q2_K: {u8 scales[16] (low 4 bits scale, high 4 bits min); u8 qs[64]; f16 d; f16 dmin}, two bits an element. */
 #include "tensor/quant/superblock.h"
 
-static void unpack(const uint8_t *p, superblock *s) {
+void quant_q2_k_unpack(const uint8_t *p, superblock *s) {
     s->d = f16_to_f32(load_u16(p + 80));
     s->dmin = f16_to_f32(load_u16(p + 82));
     for (int i = 0; i < SUBS; i++) {

@@ -1,7 +1,7 @@
 /* Q3_K: {u8 hmask[32]; u8 qs[64]; u8 scales[12] (six bits each, minus 32); f16 d}: two low bits and one high bit, minus 4. */
 #include "tensor/quant/superblock.h"
 
-static void unpack(const uint8_t *p, superblock *s) {
+void quant_q3_k_unpack(const uint8_t *p, superblock *s) {
     const uint8_t *mask = p, *q = p + 32, *packed = p + 96;
     s->d = f16_to_f32(load_u16(p + 108));
     for (int i = 0; i < SUBS; i++) {

@@ -1,7 +1,7 @@
 /* Q4_K: {f16 d; f16 dmin; u8 scales[12]; u8 qs[128]}: 64 elements share 32 bytes, low nibbles first. */
 #include "tensor/quant/k_scales.h"
 
-static void unpack(const uint8_t *p, superblock *s) {
+void quant_q4_k_unpack(const uint8_t *p, superblock *s) {
     s->d = f16_to_f32(load_u16(p));
     s->dmin = f16_to_f32(load_u16(p + 2));
     unpack_k_scales(p + 4, s);

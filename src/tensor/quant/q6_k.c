@@ -1,7 +1,7 @@
 /* Q6_K: {u8 ql[128]; u8 qh[64]; i8 scales[16]; f16 d}: four low and two high bits, minus 32. */
 #include "tensor/quant/superblock.h"
 
-static void unpack(const uint8_t *p, superblock *s) {
+void quant_q6_k_unpack(const uint8_t *p, superblock *s) {
     const uint8_t *ql = p, *qh = p + 128;
     s->d = f16_to_f32(load_u16(p + 208));
     for (int i = 0; i < SUBS; i++) s->scale[i] = ((const int8_t *)p)[192 + i];

@@ -16,6 +16,12 @@ typedef struct superblock {
     int scale[SUBS], min[SUBS]; /* min all 0 and dmin 0 in formats without minimum */
 } superblock;
 
+/* One block of each format as integers; faster kernels start from the same. */
+#define SUPERBLOCK_FORMATS(X) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_xs)
+#define SUPERBLOCK_DECLARE(name) void quant_##name##_unpack(const uint8_t *p, superblock *s);
+SUPERBLOCK_FORMATS(SUPERBLOCK_DECLARE)
+#undef SUPERBLOCK_DECLARE
+
 static inline float superblock_dot(const superblock *s, const act_q8 *x, size_t first, bool has_min, float f) {
     for (int b = 0; b < SUPER / ACT_BLOCK; b++) {
         int total = 0, mins = 0;
@@ -39,7 +45,7 @@ static inline float superblock_dot(const superblock *s, const act_q8 *x, size_t 
         superblock s = { 0 };                                                                                          \
         float f = 0;                                                                                                   \
         for (size_t i = 0; i < n; i += SUPER, p += (bytes)) {                                                          \
-            unpack(p, &s);                                                                                             \
+            quant_##name##_unpack(p, &s);                                                                              \
             f = superblock_dot(&s, x, i, has_min, f);                                                                  \
         }                                                                                                              \
         return f;                                                                                                      \
@@ -51,7 +57,7 @@ static inline float superblock_dot(const superblock *s, const act_q8 *x, size_t 
         const uint8_t *p = src;                                                                                        \
         superblock s = { 0 };                                                                                          \
         for (size_t i = 0; i < n; i += SUPER, p += (bytes)) {                                                          \
-            unpack(p, &s);                                                                                             \
+            quant_##name##_unpack(p, &s);                                                                              \
             for (int j = 0; j < SUPER; j++) {                                                                          \
                 float v = s.d * (float)s.scale[j / ACT_SUB] * (float)s.q[j];                                           \
                 dst[i + (size_t)j] = has_min ? v - s.dmin * (float)s.min[j / ACT_SUB] : v;                             \

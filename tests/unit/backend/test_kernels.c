@@ -1,0 +1,105 @@
+/* Every kernel of every instruction set of this machine against the scalar definition, bit for bit: random blocks and rows, all lengths,
+ * weights at odd addresses, one row to many. */
+#include "unit/check.h"
+#include "backend/cpu/kernels.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+enum { MAX_N = 1024, MAX_ROWS = 9 };
+
+static uint64_t draws;
+static uint32_t below(uint32_t n) { return (uint32_t)(rng_uniform(3, draws++, 0) * n); }
+static float value(void) { return (float)((rng_uniform(5, draws++, 0) - 0.5) * (below(8) ? 2 : 300)); }
+
+static size_t length_for(dtype t) {
+    size_t block = (size_t)dtype_block_elems(t) < 32 ? 32 : (size_t)dtype_block_elems(t);
+    return block * (1 + below((uint32_t)(MAX_N / block)));
+}
+
+/* Random bytes are a legal row of any block format, but for scales that are not finite. */
+static void random_row(dtype t, size_t n, uint8_t *row) {
+    uint64_t bytes;
+    float *f = mem_must(n, sizeof *f);
+    dtype_row_bytes(t, n, &bytes);
+    do {
+        for (uint64_t i = 0; i < bytes; i++) row[i] = (uint8_t)below(256);
+        quant_of(t)->to_f32(row, f, n);
+        bool finite = true;
+        for (size_t i = 0; i < n; i++) finite &= f[i] - f[i] == 0;
+        if (finite) break;
+        for (uint64_t b = 0; b < bytes; b += dtype_block_bytes(t)) /* tame the exponents of every f16 or bf16 that may stand there */
+            for (uint64_t i = 1; i < dtype_block_bytes(t); i += 2) row[b + i] &= 0xbb;
+        quant_of(t)->to_f32(row, f, n);
+        finite = true;
+        for (size_t i = 0; i < n; i++) finite &= f[i] - f[i] == 0;
+        if (finite) break;
+    } while (true);
+    free(f);
+}
+
+static void same(const void *a, const void *b, size_t n, const cpu_kernels *k, dtype t, const char *what) {
+    if (memcmp(a, b, n) != 0) fail_msg("%s of %s differs from the scalar definition on %s", what, dtype_name(t), k->name);
+}
+
+static void one_format(const cpu_kernels *k, dtype t) {
+    static uint8_t memory[MAX_N * 4 + 8];
+    static float x[MAX_ROWS][MAX_N], want[MAX_N], got[MAX_N], y[MAX_ROWS];
+    static _Alignas(64) uint8_t acts[MAX_ROWS][4 * MAX_N];
+    size_t n = length_for(t), n_x = 1 + below(MAX_ROWS), odd = below(4);
+    act_q8 a[MAX_ROWS];
+    random_row(t, n, memory + odd);
+    quant_of(t)->to_f32(memory + odd, want, n);
+    k->to_f32[t](memory + odd, got, n);
+    same(want, got, n * sizeof *got, k, t, "unpacking");
+    if (!quant_of(t)->dot) return;
+    for (size_t i = 0; i < n_x; i++) {
+        for (size_t c = 0; c < n; c++) x[i][c] = value();
+        a[i] = act_q8_at(acts[i], n);
+        k->act_q8(x[i], n, &a[i]);
+    }
+    k->dot_rows[t](memory + odd, a, n_x, n, y);
+    for (size_t i = 0; i < n_x; i++) {
+        float alone = k->dot[t](memory + odd, &a[i], n), scalar = quant_of(t)->dot(memory + odd, &a[i], n);
+        same(&scalar, &alone, sizeof alone, k, t, "the product");
+        same(&scalar, &y[i], sizeof alone, k, t, "the product of several rows");
+    }
+}
+
+static void activations_and_floats(const cpu_kernels *k) {
+    static float x[MAX_N], y[MAX_N], z[MAX_N];
+    static _Alignas(64) uint8_t m1[8 * MAX_N], m2[8 * MAX_N];
+    const cpu_kernels *s = cpu_kernels_scalar();
+    size_t n = 1 + below(MAX_N);
+    const float *rows[1] = { y };
+    for (size_t i = 0; i < n; i++) x[i] = value(), z[i] = y[i] = value();
+    if (below(4) == 0) memset(x, 0, 32 * sizeof *x);
+    act_q8 a = act_q8_at(m1, n), b = act_q8_at(m2, n);
+    s->act_q8(x, n, &a);
+    k->act_q8(x, n, &b);
+    same(m1, m2, act_q8_bytes(n), k, DTYPE_F32, "the activations");
+    float want = s->dot_f32_1(x, y, n), got = k->dot_f32_1(x, y, n), row;
+    same(&want, &got, sizeof got, k, DTYPE_F32, "the product");
+    k->dot_f32(x, rows, 1, n, &row);
+    same(&want, &row, sizeof row, k, DTYPE_F32, "the product of rows");
+    s->axpy_f32(0.37f, x, y, n);
+    k->axpy_f32(0.37f, x, z, n);
+    same(y, z, n * sizeof *y, k, DTYPE_F32, "the scaled sum");
+}
+
+static void every_kernel_is_its_definition(void **state) {
+    (void)state;
+    for (int isa = CPU_SCALAR; isa <= (int)cpu_best_isa(); isa++) {
+        const cpu_kernels *k = cpu_kernels_for((cpu_isa)isa);
+        for (int round = 0; round < 300; round++) {
+            for (int t = 0; t < DTYPE_COUNT; t++)
+                if (t != DTYPE_F8_E4M3 && t != DTYPE_F32) one_format(k, (dtype)t);
+            activations_and_floats(k);
+        }
+        printf("%s: %d formats\n", k->name, DTYPE_COUNT);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_kernel_is_its_definition) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
