@@ -89,11 +89,15 @@ static good *new_good(void) {
     X(embed, narrow_output, g->embed.y->cols--)                                                                        \
     X(embed, stacked_table, g->table_w.w.n = 2)                                                                        \
     X(embed, table_without_memory, g->table_w.w.data = NULL)                                                           \
+    X(embed, output_in_half_precision, g->embed.y->type = DTYPE_F16)                                                   \
+    X(embed, no_tokens, g->embed.id = NULL)                                                                            \
     X(rmsnorm, width_no_multiple_of_the_group, g->rmsnorm.y->cols = g->rmsnorm.x->cols = IN - 1)                       \
     X(rmsnorm, fewer_rows_out, g->rmsnorm.y->rows--)                                                                   \
     X(rmsnorm, norm_of_two_rows, ((tensor *)g->rmsnorm.w)->rows = 2)                                                   \
     X(rmsnorm, empty_norm, ((tensor *)g->rmsnorm.w)->cols = 0)                                                         \
     X(rmsnorm, in_place, g->rmsnorm.y = g->rmsnorm.x)                                                                  \
+    X(rmsnorm, input_in_half_precision, g->rmsnorm.x->type = DTYPE_F16)                                                \
+    X(rmsnorm, norm_in_half_precision, ((tensor *)g->rmsnorm.w)->type = DTYPE_F16)                                     \
     X(linear, narrow_input, g->linear.x->cols--)                                                                       \
     X(linear, narrow_output, g->linear.y->cols--)                                                                      \
     X(linear, fewer_rows_out, g->linear.y->rows--)                                                                     \
@@ -101,6 +105,8 @@ static good *new_good(void) {
     X(linear, rows_that_overlap, g->linear.x->stride -= sizeof(float))                                                 \
     X(linear, stacked_weight, g->w.w.n = 2)                                                                            \
     X(linear, weight_without_memory, g->w.w.data = NULL)                                                               \
+    X(linear, output_in_half_precision, g->linear.y->type = DTYPE_F16)                                                 \
+    X(linear, in_place, (g->w.w.rows = IN, g->linear.y = g->linear.x))                                                 \
     X(linear_heads, rows_beyond_the_matrix, g->linear_heads.row0 = 3)                                                  \
     X(linear_heads, narrow_input, g->linear_heads.x->cols--)                                                           \
     X(linear_heads, output_beyond_its_row, g->linear_heads.y_off = 1)                                                  \
@@ -108,17 +114,27 @@ static good *new_good(void) {
     X(linear_heads, heads_that_overlap, g->linear_heads.y_step = 2)                                                    \
     X(linear_heads, bias, g->heads_w.bias = g->memory[0])                                                              \
     X(linear_heads, fewer_rows_out, g->linear_heads.y->rows--)                                                         \
+    X(linear_heads, input_in_half_precision, g->linear_heads.x->type = DTYPE_F16)                                      \
+    X(linear_heads, output_in_half_precision, g->linear_heads.y->type = DTYPE_F16)                                     \
+    X(linear_heads, weight_without_memory, g->heads_w.w.data = NULL)                                                   \
+    X(linear_heads, gradient_of_a_bias, g->heads_w.bias_grad = g->memory[0])                                           \
+    X(linear_heads, in_place, g->linear_heads.y = g->linear_heads.x)                                                   \
     X(rope, heads_beyond_the_row, g->rope.heads = 3)                                                                   \
     X(rope, pairs_beyond_the_row, g->tables[0].pairs = 3)                                                              \
     X(rope, second_table_beyond_the_row, g->tables[1].pairs = 3)                                                       \
     X(rope, heads_that_overlap, g->rope.step = 3)                                                                      \
     X(rope, third_table, g->rope_choice[1] = 2)                                                                        \
     X(rope, batch_of_other_length, g->b.T--)                                                                           \
+    X(rope, input_in_half_precision, g->rope.x->type = DTYPE_F16)                                                      \
+    X(rope, no_batch, g->rope.b = NULL)                                                                                \
     X(pack, input_beyond_its_row, g->pack.x_off = 2)                                                                   \
     X(pack, output_beyond_its_row, g->pack.y_off = 2)                                                                  \
     X(pack, heads_that_overlap, g->pack.y_step = 2)                                                                    \
     X(pack, fewer_rows_out, g->pack.y->rows--)                                                                         \
     X(pack, no_heads, g->pack.heads = 0)                                                                               \
+    X(pack, input_in_half_precision, g->pack.x->type = DTYPE_F16)                                                      \
+    X(pack, output_in_half_precision, g->pack.y->type = DTYPE_F16)                                                     \
+    X(pack, in_place, g->pack.y = g->pack.x)                                                                           \
     X(attn, heads_no_multiple_of_kv_heads, g->attn.heads = 3)                                                          \
     X(attn, no_kv_heads, g->attn.kv_heads = 0)                                                                         \
     X(attn, narrow_queries, g->attn.q->cols--)                                                                         \
@@ -136,35 +152,70 @@ static good *new_good(void) {
     X(attn, cache_of_other_values, g->kv.v_head++)                                                                     \
     X(attn, cache_of_other_heads, g->kv.n_heads++)                                                                     \
     X(attn, cache_without_pages, g->b.pages = NULL)                                                                    \
+    X(attn, no_batch, g->attn.b = NULL)                                                                                \
+    X(attn, cache_of_shared_values, g->kv.shared_v = true)                                                             \
+    X(attn, shared_values_wider_than_keys,                                                                             \
+      (g->attn.shared_v = g->kv.shared_v = true, g->attn.v = NULL, g->attn.v_head = g->kv.v_head = 4,                  \
+       g->attn.y->cols = HEADS * 4, g->attn.y->stride = HEADS * 16))                                                                                   \
+    X(attn, five_heads_for_two,                                                                                        \
+      (g->attn.heads = 5, g->attn.q->cols = 5 * K_HEAD, g->attn.q->stride = g->attn.q->cols * 4,                       \
+       g->attn.y->cols = 5 * V_HEAD, g->attn.y->stride = g->attn.y->cols * 4))                                         \
     X(swiglu, narrow_gate, g->swiglu.gate->cols--)                                                                     \
     X(swiglu, fewer_rows_up, g->swiglu.up->rows--)                                                                     \
     X(swiglu, in_place, g->swiglu.y = g->swiglu.gate)                                                                  \
+    X(swiglu, output_in_half_precision, g->swiglu.y->type = DTYPE_F16)                                                 \
+    X(swiglu, in_place_of_up, g->swiglu.y = g->swiglu.up)                                                              \
     X(add, narrow_a, g->add.a->cols--)                                                                                 \
     X(add, fewer_rows_of_b, g->add.b->rows--)                                                                          \
     X(add, in_place, g->add.y = g->add.a)                                                                              \
+    X(add, output_in_half_precision, g->add.y->type = DTYPE_F16)                                                       \
+    X(add, in_place_of_b, g->add.y = g->add.b)                                                                         \
     X(gather, row_beyond_the_input, g->rows[1] = ROWS)                                                                 \
     X(gather, row_below_zero, g->rows[0] = -1)                                                                         \
     X(gather, narrow_output, g->gather.y->cols--)                                                                      \
+    X(gather, input_in_half_precision, g->gather.x->type = DTYPE_F16)                                                  \
+    X(gather, in_place, g->gather.y = g->gather.x)                                                                     \
+    X(gather, no_rows, g->gather.rows = NULL)                                                                          \
     X(moe_route, logits_of_fewer_experts, g->moe_route.logits->cols--)                                                 \
     X(moe_route, weights_of_fewer_experts, g->moe_route.weight->cols--)                                                \
     X(moe_route, none_chosen, g->spec.top_k = 0)                                                                       \
     X(moe_route, groups_of_unequal_size, g->spec.groups = 3)                                                           \
     X(moe_route, more_best_groups_than_groups, g->spec.top_groups = 5)                                                 \
     X(moe_route, no_best_groups, g->spec.top_groups = 0)                                                               \
-    X(moe_route, best_groups_of_too_few_experts, (g->spec.groups = 8, g->spec.top_groups = 1, g->spec.group_top2 = false)) \
+    X(moe_route, best_groups_of_too_few_experts,                                                                       \
+      (g->spec.groups = 8, g->spec.top_groups = 1, g->spec.group_top2 = false))                                        \
     X(moe_route, two_best_of_groups_of_one, g->spec.groups = 8)                                                        \
+    X(moe_route, logits_in_half_precision, g->moe_route.logits->type = DTYPE_F16)                                      \
+    X(moe_route, nowhere_to_choose, g->moe_route.ids = NULL)                                                           \
+    X(moe_route, none_chosen_of_none, (g->spec.top_k = 0, g->moe_route.weight->cols = 0))                              \
+    X(moe_route, more_chosen_than_experts,                                                                             \
+      (g->spec.groups = 0, g->spec.top_k = 9, g->moe_route.weight->cols = 9, g->moe_route.weight->stride = 36))        \
+    X(moe_route, too_many_groups,                                                                                      \
+      (g->spec.groups = g->spec.top_groups = g->spec.experts = 300, g->spec.group_top2 = false,                        \
+       g->moe_route.logits->cols = 300, g->moe_route.logits->stride = 1200))                                           \
     X(moe_linear, expert_beyond_the_last, g->experts[3] = EXPERTS)                                                     \
     X(moe_linear, expert_below_zero, g->experts[0] = -1)                                                               \
     X(moe_linear, rows_of_neither_kind, g->moe_linear.x->rows = ROWS - 1)                                              \
     X(moe_linear, no_experts_per_row, g->moe_linear.top_k = 0)                                                         \
     X(moe_linear, narrow_input, g->moe_linear.x->cols--)                                                               \
     X(moe_linear, narrow_output, g->moe_linear.y->cols--)                                                              \
+    X(moe_linear, input_in_half_precision, g->moe_linear.x->type = DTYPE_F16)                                          \
+    X(moe_linear, output_in_half_precision, g->moe_linear.y->type = DTYPE_F16)                                         \
+    X(moe_linear, no_experts, g->moe_linear.ids = NULL)                                                                \
+    X(moe_linear, output_of_half_a_row, g->moe_linear.x->rows = g->moe_linear.y->rows = ROWS * TOP_K - 1)              \
+    X(moe_linear, in_place,                                                                                            \
+      (g->experts_w.w.rows = IN, g->moe_linear.y->cols = IN, g->moe_linear.y->stride = IN * 4,                         \
+       g->moe_linear.x = g->moe_linear.y))                                                                             \
     X(moe_combine, rows_not_k_per_row, g->moe_combine.x->rows--)                                                       \
     X(moe_combine, narrow_input, g->moe_combine.x->cols--)                                                             \
     X(moe_combine, fewer_rows_out, g->moe_combine.y->rows--)                                                           \
+    X(moe_combine, output_in_half_precision, g->moe_combine.y->type = DTYPE_F16)                                       \
+    X(moe_combine, weights_in_half_precision, g->moe_combine.weight->type = DTYPE_F16)                                 \
     X(xent, target_beyond_the_vocabulary, g->ids[3] = VOCAB)                                                           \
     X(xent, wide_loss, g->xent.loss->cols = 2)                                                                         \
-    X(xent, fewer_losses, g->xent.loss->rows--)
+    X(xent, fewer_losses, g->xent.loss->rows--)                                                                        \
+    X(xent, input_in_half_precision, g->xent.x->type = DTYPE_F16)                                                      \
+    X(xent, no_targets, g->xent.target = NULL)
 
 #define X(OP_NAME, NAME, BREAK)                                                                                        \
     static void OP_NAME##_##NAME(good *g) { BREAK; }
