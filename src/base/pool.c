@@ -14,7 +14,8 @@ struct pool {
     pthread_cond_t wake;
     _Atomic unsigned generation; /* a new number is a new job */
     _Atomic size_t next;
-    _Atomic int busy;
+    _Atomic bool open;           /* the job still takes workers */
+    _Atomic int inside;          /* workers that may be looking at it */
     size_t total;
     pool_task task;
     void *ctx;
@@ -54,8 +55,9 @@ static void *worker(void *arg) {
     for (unsigned seen = 0;;) {
         seen = await_job(s.p, seen);
         if (s.p->stop) return NULL;
-        work(s.p, s.number);
-        atomic_fetch_sub(&s.p->busy, 1);
+        atomic_fetch_add(&s.p->inside, 1); /* before looking at open: either it is seen closed, or pool_run waits for this worker */
+        if (atomic_load(&s.p->open)) work(s.p, s.number);
+        atomic_fetch_sub(&s.p->inside, 1);
     }
 }
 
@@ -104,10 +106,11 @@ void pool_run(pool *p, size_t n, pool_task task, void *ctx) {
     p->ctx = ctx;
     p->total = n;
     atomic_store(&p->next, 0);
-    atomic_store(&p->busy, p->n - 1);
+    atomic_store(&p->open, true);
     start_job(p);
     work(p, 0);
-    for (int i = 0; atomic_load(&p->busy); i++) /* every worker has left before ctx may die */
+    atomic_store(&p->open, false);
+    for (int i = 0; atomic_load(&p->inside); i++) /* every worker has left before ctx may die; those still asleep do not matter */
         if (i < SPINS) pause_briefly();
         else sched_yield();
 }

@@ -42,6 +42,17 @@ static value f_tojson(run *r, value v, const call_args *a) {
     return build_done(r, &b);
 }
 
+static value f_from_json(run *r, value v, const call_args *a) {
+    err why;
+    (void)a;
+    if (v.kind != V_STRING) return v_fail(r, "from_json needs a string");
+    json_t *doc = js_parse(v.str->s, v.str->n, "from_json", &why);
+    if (!doc) return v_fail(r, "from_json: %.150s", why.what);
+    value out = v_from_json(r, doc);
+    json_decref(doc);
+    return out;
+}
+
 static value f_length(run *r, value v, const call_args *a) {
     (void)a;
     if (v.kind == V_STRING) return v_int((int64_t)text_chars(v.str));
@@ -359,7 +370,7 @@ static value f_values(run *r, value v, const call_args *a) { method m = { v, "va
 static value f_keys(run *r, value v, const call_args *a) { method m = { v, "keys" }; return v.kind == V_DICT ? call_method(r, &m, a) : v_fail(r, "%s has no keys", v_kind_name(v)); }
 
 static const struct { const char *name; filter_fn fn; } filters[] = {
-    { "tojson", f_tojson }, { "length", f_length }, { "count", f_length }, { "default", f_default }, { "d", f_default }, { "join", f_join }, { "upper", f_upper },
+    { "tojson", f_tojson }, { "from_json", f_from_json }, { "length", f_length }, { "count", f_length }, { "default", f_default }, { "d", f_default }, { "join", f_join }, { "upper", f_upper },
     { "lower", f_lower }, { "title", f_title }, { "capitalize", f_capitalize }, { "replace", f_replace }, { "trim", f_trim }, { "string", f_string }, { "list", f_list },
     { "first", f_first }, { "last", f_last }, { "int", f_int }, { "float", f_float }, { "abs", f_abs }, { "round", f_round }, { "items", f_items }, { "sort", f_sort },
     { "dictsort", f_dictsort }, { "reverse", f_reverse }, { "unique", f_unique }, { "max", f_max }, { "min", f_min }, { "sum", f_sum }, { "map", f_map },

@@ -230,7 +230,6 @@ static bool read_unigram(loader *l, const json_t *m) {
     l->t->byte_fallback = flag(m, "byte_fallback", false);
     if (!read_vocab_list(l, json_object_get(m, "vocab"))) return false;
     l->t->unk = json_is_integer(unk) ? (int32_t)json_integer_value(unk) : -1;
-    if (l->t->unk >= 0 && (size_t)l->t->unk < l->t->n) l->t->tokens[l->t->unk].type = TOKEN_UNUSED; /* never a piece of text */
     return true;
 }
 

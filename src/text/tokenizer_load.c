@@ -110,9 +110,10 @@ static void make_unigram(tokenizer *t) {
     t->unigram_max = -INFINITY;
     for (size_t id = 0; id < t->n; id++) {
         const token_entry *e = &t->tokens[id];
-        if (e->type != TOKEN_NORMAL && e->type != TOKEN_USER && e->type != TOKEN_UNUSED) continue;
-        if (e->type == TOKEN_NORMAL) t->min_score = fmin(t->min_score, t->scores[id]), t->unigram_max = fmax(t->unigram_max, t->scores[id]);
-        if (e->text && e->type != TOKEN_UNUSED) trie_put(t->trie, e->text, e->len, (int32_t)id);
+        bool all = !t->float_sums; /* Hugging Face's trie holds every piece, SentencePiece's those that text may become */
+        if (!all && e->type != TOKEN_NORMAL && e->type != TOKEN_USER && e->type != TOKEN_UNUSED) continue;
+        if (all || e->type == TOKEN_NORMAL) t->min_score = fmin(t->min_score, t->scores[id]), t->unigram_max = fmax(t->unigram_max, t->scores[id]);
+        if (e->text && (all || e->type != TOKEN_UNUSED)) trie_put(t->trie, e->text, e->len, (int32_t)id);
     }
     if (!isfinite(t->min_score)) t->min_score = t->unigram_max = 0;
 }
