@@ -156,7 +156,7 @@ static good *new_good(void) {
     X(attn, cache_of_shared_values, g->kv.shared_v = true)                                                             \
     X(attn, shared_values_wider_than_keys,                                                                             \
       (g->attn.shared_v = g->kv.shared_v = true, g->attn.v = NULL, g->attn.v_head = g->kv.v_head = 4,                  \
-       g->attn.y->cols = HEADS * 4, g->attn.y->stride = HEADS * 16))                                                                                   \
+       g->attn.y->cols = HEADS * 4, g->attn.y->stride = HEADS * 16))                                                   \
     X(attn, five_heads_for_two,                                                                                        \
       (g->attn.heads = 5, g->attn.q->cols = 5 * K_HEAD, g->attn.q->stride = g->attn.q->cols * 4,                       \
        g->attn.y->cols = 5 * V_HEAD, g->attn.y->stride = g->attn.y->cols * 4))                                         \
