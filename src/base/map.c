@@ -78,7 +78,7 @@ void map_free(map *m) {
 static slot *find(const map *m, const char *key, size_t len, uint64_t hash) {
     for (size_t i = hash & m->mask;; i = (i + 1) & m->mask) {
         slot *s = &m->slots[i];
-        if (!s->used || (s->hash == hash && s->key_len == len && memcmp(s->key, key, len) == 0)) return s;
+        if (!s->used || (s->hash == hash && s->key_len == len && (!len || memcmp(s->key, key, len) == 0))) return s;
     }
 }
 

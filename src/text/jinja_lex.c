@@ -63,7 +63,7 @@ static void after_tag(lexer *l, bool minus, bool plus, bool block) {
 
 static bool lex_text(lexer *l) {
     size_t from = l->at, to = from;
-    while (to < l->n && !(l->s[to] == '{' && to + 1 < l->n && strchr("{%#", l->s[to + 1]))) to++;
+    while (to < l->n && !(l->s[to] == '{' && to + 1 < l->n && l->s[to + 1] && strchr("{%#", l->s[to + 1]))) to++;
     size_t end = to < l->n ? text_end(l, from, to, l->s[to + 1]) : to;
     if (end > from) put(l, (jinja_token){ .kind = T_TEXT, .text = l->s + from, .n = end - from });
     if (to > from) l->line_start = l->s[to - 1] == '\n';
@@ -161,7 +161,7 @@ static bool lex_tag(lexer *l, bool block) {
             after_tag(l, marked && c == '-', marked && c == '+', block);
             return true;
         }
-        nesting += strchr("([{", c) && c ? 1 : strchr(")]}", c) && c && nesting ? -1 : 0;
+        nesting += c && strchr("([{", c) ? 1 : strchr(")]}", c) && c && nesting ? -1 : 0;
         if (isspace((unsigned char)c)) pass(l, 1);
         else if (c == '"' || c == '\'') {
             if (!lex_string(l)) return false;

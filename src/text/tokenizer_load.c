@@ -156,7 +156,7 @@ bool tokenizer_finish(tokenizer *t, err *e) {
 /* Tokens that end a turn: the file's own, and control tokens of the well-known spellings. */
 void tokenizer_find_eog(tokenizer *t) {
     static const char *const spellings[] = { "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "<|eot|>",
-                                             "<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>", "<|end_of_turn|>", "<|return|>", "<|call|>", "<EOT>", "_<EOT>" };
+                                             "<\uff5cend\u2581of\u2581sentence\uff5c>", "<|end_of_turn|>", "<|return|>", "<|call|>", "<EOT>", "_<EOT>" };
     if (!t->eog) t->eog = mem_must(t->n, sizeof *t->eog);
     if (t->eos >= 0) t->eog[t->eos] = true;
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
