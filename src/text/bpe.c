@@ -60,6 +60,21 @@ bool bpe_add_merge(tokenizer *t, size_t rank, const char *left, size_t n_left, c
     return true;
 }
 
+/* Text must not become a control token, so merges into one are no merges. */
+void bpe_drop_control(tokenizer *t) {
+    struct pair_table *all = t->pairs;
+    size_t i = 0;
+    while (all && i <= all->mask && !(all->slots[i].key && tokenizer_is_control(t, all->slots[i].merged))) i++;
+    if (!all || i > all->mask) return;
+    t->pairs = mem_must(1, sizeof *t->pairs);
+    *t->pairs = (struct pair_table){ mem_must(all->mask + 1, sizeof(pair_slot)), all->mask, 0 };
+    for (i = 0; i <= all->mask; i++)
+        if (all->slots[i].key && !tokenizer_is_control(t, all->slots[i].merged)) pair_put(t->pairs, all->slots[i].key, all->slots[i].rank, all->slots[i].merged);
+    pair_table_free(all);
+}
+
+bool find_word(const tokenizer *t, const char *text, size_t n, int64_t *id) { return map_get(t->vocab, text, n, id) && !tokenizer_is_control(t, (int32_t)*id); }
+
 typedef struct symbol {
     int32_t id, prev, next; /* -1 ends; id -1: merged away */
 } symbol;
@@ -174,15 +189,15 @@ static void char_symbols(const tokenizer *t, const char *text, size_t n, token_l
     for (size_t i = 0, len; i < n; i += len) {
         int64_t id;
         len = utf8_decode(text + i, n - i, &cp);
-        size_t m = i && n_prefix < 120 ? n_prefix : 0;
+        size_t m = i ? n_prefix : 0;
         memcpy(piece, t->prefix ? t->prefix : "", m);
         memcpy(piece + m, text + i, len);
         m += len;
-        if (i + len == n && n_suffix < 120) {
+        if (i + len == n) {
             memcpy(piece + m, t->suffix ? t->suffix : "", n_suffix);
             m += n_suffix;
         }
-        if (map_get(t->vocab, piece, m, &id)) {
+        if (find_word(t, piece, m, &id)) {
             token_list_put(ids, (int32_t)id);
             fused = false;
         } else put_unknown(t, piece, m, &fused, ids);
@@ -218,7 +233,7 @@ bool bpe_encode(const tokenizer *t, const char *text, size_t n, token_list *out,
         if (all != small) free(all);
         return true;
     }
-    if (t->ignore_merges && map_get(t->vocab, text, n, &whole)) return token_list_put(out, (int32_t)whole), true;
+    if (t->ignore_merges && find_word(t, text, n, &whole)) return token_list_put(out, (int32_t)whole), true;
     char_symbols(t, text, n, &ids);
     if (ids.n) put_merged(t, ids.ids, ids.n, out);
     token_list_free(&ids);

@@ -199,6 +199,16 @@ bool norm_set_charsmap(norm_step *s, const char *data, size_t n, err *e) {
     return true;
 }
 
+void norm_put_valid(const char *text, size_t n, buf *out) {
+    uint32_t cp;
+    for (size_t i = 0, len; i < n; i += len) {
+        len = utf8_decode(text + i, n - i, &cp);
+        if (len) buf_put(out, text + i, len);
+        else buf_puts(out, "\xef\xbf\xbd");
+        if (!len) len = 1;
+    }
+}
+
 static void charsmap_by_prefix(const norm_step *s, const char *text, size_t n, buf *out) {
     for (size_t i = 0; i < n;) {
         const char *to;
@@ -259,6 +269,16 @@ static bool spm_spaces(const norm_step *s, const char *text, size_t n, buf *out)
     return true;
 }
 
+/* A map from outside may write anything; what follows relies on UTF-8. */
+static bool charsmap(const norm_step *s, const char *text, size_t n, buf *out) {
+    buf b = { 0 };
+    (s->by_grapheme ? charsmap_by_grapheme : charsmap_by_prefix)(s, text, n, &b);
+    if (utf8_valid(buf_str(&b), b.len)) buf_put(out, buf_str(&b), b.len);
+    else norm_put_valid(buf_str(&b), b.len, out);
+    buf_free(&b);
+    return true;
+}
+
 static bool one_step(const norm_step *s, const char *text, size_t n, buf *out, err *e) {
     switch (s->kind) {
     case NORM_NFC: return unicode_form(text, n, UTF8PROC_COMPOSE | UTF8PROC_STABLE, out, e);
@@ -273,7 +293,7 @@ static bool one_step(const norm_step *s, const char *text, size_t n, buf *out, e
     case NORM_PREPEND: return !n || (buf_put(out, s->content, s->n_content) && buf_put(out, text, n));
     case NORM_REPLACE: return s->re ? replace_regex(s, text, n, out, e) : replace_literal(s, text, n, out);
     case NORM_STRIP: return strip(s, text, n, out);
-    case NORM_PRECOMPILED: return (s->by_grapheme ? charsmap_by_grapheme : charsmap_by_prefix)(s, text, n, out), true;
+    case NORM_PRECOMPILED: return charsmap(s, text, n, out);
     case NORM_SPM_SPACES: return spm_spaces(s, text, n, out);
     }
     return true;

@@ -34,5 +34,6 @@ typedef struct normalizer {
 bool normalize(const normalizer *n, const char *text, size_t len, buf *out, err *e);
 void normalizer_free(normalizer *n); /* regexes; texts belong to the tokenizer's arena */
 /* Checks a precompiled charsmap and points the step into it. */
+void norm_put_valid(const char *text, size_t n, buf *out); /* bytes that are not UTF-8 become U+FFFD, one for each byte */
 bool norm_set_charsmap(norm_step *s, const char *data, size_t n, err *e);
 #endif

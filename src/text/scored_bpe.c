@@ -75,6 +75,7 @@ static void split(merge_state *m, size_t n) {
     for (size_t i = 0, len; i < n; i += len) {
         size_t user = user_piece(m->t, m->text + i, n - i);
         len = user ? user : utf8_decode(m->text + i, n - i, &cp);
+        if (!len) len = 1; /* a user-defined piece ended inside a code point */
         m->s[m->n] = (symbol){ i, i + len, (int32_t)m->n - 1, i + len < n ? (int32_t)m->n + 1 : -1, user > 0 };
         m->n++;
     }

@@ -29,6 +29,8 @@ typedef struct encoding {
 } encoding;
 
 static bool encode_piece(encoding *x, const char *text, size_t n) {
+    if (n >= INT32_MAX) /* models count symbols in 32 bit (CVE-2025-52566) */
+        return err_set(x->e, ERR_LIMIT, "the text is too long for one word") || err_expected(x->e, "less than 2 GiB") || err_got(x->e, "%zu bytes", n);
     switch (x->t->model) {
     case MODEL_BPE: return bpe_encode(x->t, text, n, x->out, x->e);
     case MODEL_SCORED_BPE: return scored_bpe_encode(x->t, text, n, x->out, x->e);
@@ -98,14 +100,8 @@ static bool encode_raw(encoding *x, const char *text, size_t n) {
 
 /* Bytes that are not UTF-8 are read as U+FFFD, one for each byte, as no reference takes them at all. */
 static const char *valid_text(const char *text, size_t *n, buf *copy) {
-    uint32_t cp;
     if (utf8_valid(text, *n)) return text;
-    for (size_t i = 0, len; i < *n; i += len) {
-        len = utf8_decode(text + i, *n - i, &cp);
-        if (len) buf_put(copy, text + i, len);
-        else buf_puts(copy, "\xef\xbf\xbd");
-        if (!len) len = 1;
-    }
+    norm_put_valid(text, *n, copy);
     *n = copy->len;
     return buf_str(copy);
 }

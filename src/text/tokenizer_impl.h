@@ -11,7 +11,7 @@
 #include "text/tokenizer.h"
 
 /* Bounds for what a file may claim. */
-enum { MAX_VOCAB = 1 << 22, MAX_TOKEN_BYTES = 1 << 16 };
+enum { MAX_VOCAB = 1 << 22, MAX_TOKEN_BYTES = 1 << 16, MAX_AFFIX = 100 };
 
 typedef enum model_kind { MODEL_BPE, MODEL_SCORED_BPE, MODEL_UNIGRAM, MODEL_WORDPIECE, MODEL_WORDLEVEL } model_kind;
 
@@ -93,6 +93,8 @@ void tokenizer_find_eog(tokenizer *t);
 
 /* Models: append the ids of one pre-token. */
 bool bpe_add_merge(tokenizer *t, size_t rank, const char *left, size_t n_left, const char *right, size_t n_right, err *e);
+void bpe_drop_control(tokenizer *t); /* no merge of text ends in a control token */
+bool find_word(const tokenizer *t, const char *text, size_t n, int64_t *id); /* in the vocabulary, control tokens excepted */
 bool bpe_encode(const tokenizer *t, const char *text, size_t n, token_list *out, err *e);
 bool scored_bpe_encode(const tokenizer *t, const char *text, size_t n, token_list *out, err *e);
 bool unigram_encode(const tokenizer *t, const char *text, size_t n, token_list *out, err *e);

@@ -62,6 +62,8 @@ bool tokenizer_set_token(tokenizer *t, int64_t id, const char *text, size_t len,
 bool tokenizer_add_special(tokenizer *t, const added_token *a, err *e) {
     buf text = { 0 };
     if (!a->len) return true;
+    if (!utf8_valid(a->text, a->len)) /* text is cut at its ends, and what is left must be UTF-8 for the regexes */
+        return err_set(e, ERR_FORMAT, "the added token %d is not UTF-8", a->id) || err_hint(e, "the file is damaged: fetch it again");
     bool ok = !a->normalized || normalize(&t->norm, a->text, a->len, &text, e);
     added_set *s = a->normalized ? &t->normalized : &t->raw;
     const char *spelling = a->normalized ? buf_str(&text) : a->text;
@@ -126,12 +128,19 @@ static void make_user_trie(tokenizer *t) {
         }
 }
 
+static bool affix_ok(const char *name, const char *s, err *e) {
+    return !s || strlen(s) <= MAX_AFFIX ||
+           err_set(e, ERR_LIMIT, "the tokenizer's word %s is too long", name) || err_expected(e, "at most %d bytes", MAX_AFFIX) || err_got(e, "%zu", strlen(s));
+}
+
 bool tokenizer_finish(tokenizer *t, err *e) {
     static const char *const names[] = { "BPE", "SentencePiece BPE", "Unigram", "WordPiece", "WordLevel" };
     if (!t->n) return err_set(e, ERR_FORMAT, "the vocabulary is empty");
+    if (!affix_ok("prefix", t->prefix, e) || !affix_ok("suffix", t->suffix, e)) return false;
     snprintf(t->kind_name, sizeof t->kind_name, "%s", t->byte_level ? "byte-level BPE" : names[t->model]);
     if (t->byte_level || t->byte_fallback) make_byte_ids(t);
     if (t->byte_level && t->ignore_merges) make_whole(t);
+    bpe_drop_control(t);
     if (t->model == MODEL_UNIGRAM) make_unigram(t);
     if (t->model == MODEL_SCORED_BPE) make_user_trie(t);
     int32_t *ids[] = { &t->bos, &t->eos, &t->pad, &t->unk };

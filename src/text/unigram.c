@@ -23,7 +23,7 @@ static void edges_from(const tokenizer *t, const char *text, size_t n, size_t i,
     int32_t id;
     bool single = false;
     for (size_t k = i; k < n && (node = trie_step(t->trie, node, (unsigned char)text[k], &id)); k++) {
-        if (id < 0) continue;
+        if (id < 0 || tokenizer_is_control(t, id)) continue; /* text must not become one */
         bool user = t->float_sums && t->tokens[id].type == TOKEN_USER; /* SentencePiece favours them beyond any score */
         double score = user ? (double)(k + 1 - i) * t->unigram_max - 0.1 : t->scores[id];
         relax(&best[k + 1], i, add(t, best[i].score, score), id);

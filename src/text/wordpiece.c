@@ -19,7 +19,7 @@ static size_t longest(const tokenizer *t, const char *text, size_t n, size_t fro
     memcpy(piece + n_prefix, text + from, end - from);
     for (; end > from; end--) {
         if (end < n && ((unsigned char)text[end] & 0xc0) == 0x80) continue;
-        if (map_get(t->vocab, piece, n_prefix + end - from, id)) return end;
+        if (find_word(t, piece, n_prefix + end - from, id)) return end;
     }
     return 0;
 }
@@ -29,7 +29,7 @@ bool wordpiece_encode(const tokenizer *t, const char *text, size_t n, token_list
     int64_t id;
     (void)e;
     if (t->model == MODEL_WORDLEVEL) {
-        if (map_get(t->vocab, text, n, &id)) token_list_put(out, (int32_t)id);
+        if (find_word(t, text, n, &id)) token_list_put(out, (int32_t)id);
         else if (t->unk >= 0) token_list_put(out, t->unk);
         return true;
     }
