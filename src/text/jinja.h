@@ -168,6 +168,7 @@ bool v_equal(value a, value b);
 int v_compare(run *r, value a, value b);             /* error for kinds that have no order */
 value v_substring(run *r, const text *t, size_t from, size_t to);
 value v_fail(run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+value v_no_memory(run *r);
 const char *v_kind_name(value v);
 size_t text_chars(const text *t);                    /* code points */
 size_t text_offset(const text *t, size_t chars);     /* byte offset of a code point */

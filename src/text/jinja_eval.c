@@ -20,7 +20,7 @@ bool frame_set(run *r, frame *f, const char *name, value v) {
     if (f->n == f->cap) {
         size_t cap = f->cap ? 2 * f->cap : 8;
         binding *bigger = arena_try(r->mem, cap, sizeof *bigger);
-        if (!bigger) return v_fail(r, "it uses too much memory"), false;
+        if (!bigger) return v_no_memory(r), false;
         if (f->n) memcpy(bigger, f->vars, f->n * sizeof *bigger);
         f->vars = bigger;
         f->cap = cap;
@@ -31,7 +31,7 @@ bool frame_set(run *r, frame *f, const char *name, value v) {
 
 static frame *new_frame(run *r, frame *parent) {
     frame *f = arena_try(r->mem, 1, sizeof *f);
-    if (!f) return v_fail(r, "it uses too much memory"), NULL;
+    if (!f) return v_no_memory(r), NULL;
     f->parent = parent;
     return f;
 }
@@ -81,7 +81,7 @@ static value loop_attribute(run *r, loop *l, const char *name) {
     if (strcmp(name, "nextitem") == 0) return at + 1 < n ? l->items->items[at + 1] : v_undefined("there is no next item");
     if (strcmp(name, "cycle") != 0 && strcmp(name, "changed") != 0) return v_undefined(name);
     method *m = arena_try(r->mem, 1, sizeof *m);
-    if (!m) return v_fail(r, "it uses too much memory");
+    if (!m) return v_no_memory(r);
     *m = (method){ (value){ .kind = V_LOOP, .loop = l }, name };
     return (value){ .kind = V_METHOD, .method = m };
 }
@@ -91,7 +91,7 @@ value get_attribute(run *r, value v, const char *name) {
     if (v.kind == V_LOOP) return loop_attribute(r, v.loop, name);
     if (has_method(v, name)) {
         method *m = arena_try(r->mem, 1, sizeof *m);
-        if (!m) return v_fail(r, "it uses too much memory");
+        if (!m) return v_no_memory(r);
         *m = (method){ v, name };
         return (value){ .kind = V_METHOD, .method = m };
     }
@@ -488,7 +488,7 @@ static void run_loop(run *r, frame *home, const node *def, value items, int dept
         return;
     }
     loop *l = arena_try(r->mem, 1, sizeof *l);
-    if (!l) return (void)v_fail(r, "it uses too much memory");
+    if (!l) return (void)v_no_memory(r);
     *l = (loop){ all, 0, depth, def, home, v_undefined("") };
     for (; l->at < all->n && step(r, def->line); l->at++) {
         frame *f = new_frame(r, home);
@@ -512,7 +512,7 @@ static value exec_loop(run *r, frame *home, const node *def, value items, int de
 
 static value make_macro(run *r, frame *f, const node *def) {
     macro *m = arena_try(r->mem, 1, sizeof *m);
-    if (!m) return v_fail(r, "it uses too much memory");
+    if (!m) return v_no_memory(r);
     *m = (macro){ def, f, v_none() };
     return (value){ .kind = V_MACRO, .macro = m };
 }

@@ -201,7 +201,7 @@ static void sort_items(run *r, sort_item *x, sort_item *spare, size_t n, bool re
 static value sorted(run *r, value_list *l, const value *attribute, bool case_sensitive, bool reverse) {
     value out = v_list(r, false);
     sort_item *x = arena_try(r->mem, l->n + 1, sizeof *x), *spare = arena_try(r->mem, l->n + 1, sizeof *spare);
-    if (!x || !spare) return v_fail(r, "it uses too much memory");
+    if (!x || !spare) return v_no_memory(r);
     for (size_t i = 0; i < l->n && !r->failed; i++) x[i] = (sort_item){ folded(r, key_of(r, l->items[i], attribute), case_sensitive), l->items[i] };
     sort_items(r, x, spare, l->n, reverse);
     for (size_t i = 0; i < l->n && !r->failed; i++) list_put(r, out.list, x[i].v);

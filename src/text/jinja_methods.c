@@ -17,6 +17,17 @@ static const text *string_arg(run *r, const call_args *a, size_t i, const char *
     return NULL;
 }
 
+static int upper_cp(int32_t cp, bool start) { return (void)start, utf8proc_toupper(cp); }
+
+/* The code points whose upper case is several (Unicode's SpecialCasing.txt, those without conditions that occur in text). */
+static const char *upper_of(uint32_t cp) {
+    static const struct { uint32_t cp; const char *upper; } special[] = { { 0xdf, "SS" },    { 0x149, "\u02bcN" }, { 0xfb00, "FF" },  { 0xfb01, "FI" }, { 0xfb02, "FL" },
+                                                                          { 0xfb03, "FFI" }, { 0xfb04, "FFL" },    { 0xfb05, "ST" }, { 0xfb06, "ST" } };
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+        if (special[i].cp == cp) return special[i].upper;
+    return NULL;
+}
+
 /* Each code point through a function; what came from outside stays marked. */
 static value map_chars(run *r, const text *t, int (*fn)(int32_t cp, bool word_start)) {
     text_builder b = { 0 };
@@ -29,14 +40,14 @@ static value map_chars(run *r, const text *t, int (*fn)(int32_t cp, bool word_st
         if (!n) n = 1, cp = 0xfffd;
         while (span < t->n_spans && t->from_outside[span].to <= i) span++;
         bool outside = span < t->n_spans && t->from_outside[span].from <= i;
-        build_raw(r, &b, c, utf8_encode((uint32_t)fn((int32_t)cp, start), c), outside);
+        const char *several = fn == upper_cp ? upper_of(cp) : NULL;
+        build_raw(r, &b, several ? several : c, several ? strlen(several) : utf8_encode((uint32_t)fn((int32_t)cp, start), c), outside);
         utf8proc_category_t k = utf8proc_category((int32_t)cp);
         start = !(k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LT);
     }
     return build_done(r, &b);
 }
 
-static int upper_cp(int32_t cp, bool start) { return (void)start, utf8proc_toupper(cp); }
 static int lower_cp(int32_t cp, bool start) { return (void)start, utf8proc_tolower(cp); }
 static int title_cp(int32_t cp, bool start) { return start ? utf8proc_totitle(cp) : utf8proc_tolower(cp); }
 

@@ -29,14 +29,18 @@ value v_fail(run *r, const char *fmt, ...) {
     return v_undefined("");
 }
 
+value v_no_memory(run *r) {
+    bool first = !r->failed;
+    v_fail(r, "it uses too much memory");
+    if (first) r->e->code = ERR_LIMIT;
+    return v_undefined("");
+}
+
 static void *alloc(run *r, size_t n, size_t size) {
     static char spare[4096];
     void *p = arena_try(r->mem, n, size);
     if (p) return p;
-    if (!r->failed) {
-        v_fail(r, "it uses too much memory");
-        r->e->code = ERR_LIMIT;
-    }
+    v_no_memory(r);
     return n * size <= sizeof spare ? memset(spare, 0, sizeof spare) : NULL; /* small pieces stay usable until the failure is seen */
 }
 

@@ -65,6 +65,12 @@ def main():
             assert len(example.read_text().splitlines()) < 60, f"{example.name} has 60 lines or more"
             output([*strict, example, "-o", here / example.stem, *flags(prefix, "--cflags", "--libs")])
             print(f"{example.name} builds from what is installed")
+        sys.path.insert(0, str(ROOT / "tests" / "cli"))
+        import tiny_model
+        tiny_model.write(here / "tiny.gguf")
+        answer = output([here / "generate", here / "tiny.gguf", "Once", "8"], LD_LIBRARY_PATH=str(shared.parent))
+        assert len(answer) >= 8, f"the example said {answer!r}"
+        print(f"generate.c answers {answer!r}")
 
 
 main()
