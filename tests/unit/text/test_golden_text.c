@@ -152,10 +152,11 @@ static void the_sandbox_has_bounds(void **state) {
     refused("{{ x | nosuch }}", ERR_UNSUPPORTED, "nosuch");
     refused("{{ x is nosuch }}", ERR_UNSUPPORTED, "nosuch");
     refused("{{ x.y.z }}", ERR_FORMAT, "undefined");
-    char deep[1200];
-    memset(deep, '(', sizeof deep);
-    memcpy(deep, "{{", 2);
-    deep[sizeof deep - 1] = 0;
+    char deep[1008] = "{{";
+    memset(deep + 2, '(', 500);
+    deep[502] = '1';
+    memset(deep + 503, ')', 500);
+    memcpy(deep + 1003, "}}", 3);
     refused(deep, ERR_LIMIT, "nested");
 }
 
