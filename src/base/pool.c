@@ -19,7 +19,7 @@ struct pool {
     size_t total;
     pool_task task;
     void *ctx;
-    bool stop;
+    _Atomic bool stop;
 };
 
 typedef struct worker_start {
