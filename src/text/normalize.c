@@ -5,8 +5,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* Unicode normalization forms. Runs of ASCII need none of it. */
-static bool unicode_form(const char *text, size_t n, utf8proc_option_t options, buf *out, err *e) {
+static bool one_form(const char *text, size_t n, utf8proc_option_t options, buf *out, err *e) {
     size_t plain = 0;
     while (plain < n && (unsigned char)text[plain] < 0x80) plain++;
     if (plain == n) return buf_put(out, text, n);
@@ -16,6 +15,21 @@ static bool unicode_form(const char *text, size_t n, utf8proc_option_t options, 
     buf_put(out, form, (size_t)len);
     free(form);
     return true;
+}
+
+/* Unicode normalization forms. U+11A7 stands before the Hangul finals and never composes, but utf8proc 2.8 takes it for one and drops it:
+ * text is normalized on both sides of it. */
+static bool unicode_form(const char *text, size_t n, utf8proc_option_t options, buf *out, err *e) {
+    static const char before_finals[] = "\xe1\x86\xa7";
+    const char *at;
+    while ((options & UTF8PROC_COMPOSE) && n >= 3 && (at = memmem(text, n, before_finals, 3))) {
+        size_t part = (size_t)(at - text);
+        if (!one_form(text, part, options, out, e)) return false;
+        buf_put(out, before_finals, 3);
+        text += part + 3;
+        n -= part + 3;
+    }
+    return one_form(text, n, options, out, e);
 }
 
 static void put_cp(buf *out, uint32_t cp) {
