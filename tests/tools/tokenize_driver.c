@@ -1,4 +1,4 @@
-/* Ids of many texts, for tests/clients/tokenizers.py: tokenize_driver MODEL FLAGS; reads u32 length and bytes from standard input, writes a
+/* Ids of many texts, for tests/clients/vocabularies.py: tokenize_driver MODEL FLAGS; reads u32 length and bytes from standard input, writes a
  * line of ids for each, or "ERR" and the reason. */
 #include "infer/llm.h"
 #include <stdio.h>

@@ -2,7 +2,7 @@
 pre-tokenizer, trained on the spot, and the real ones where they lie beside the checkout; random multilingual texts; no difference is
 allowed. Code points are those that Python's Unicode tables know.
 
-python tokenizers.py --build BUILD [--data DIR] [--seed N] [--texts N]"""
+python vocabularies.py --build BUILD [--data DIR] [--seed N] [--texts N]"""
 import argparse
 import os
 import random
@@ -14,7 +14,6 @@ import time
 import unicodedata
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-sys.path = [p for p in sys.path if os.path.abspath(p or ".") != os.path.dirname(os.path.abspath(__file__))]  # this file's own name
 import sentencepiece as spm
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers as N, pre_tokenizers as P, processors, trainers
 
