@@ -2,6 +2,7 @@
 
 Made with tokenizers 0.23.3, sentencepiece 0.2.3."""
 import json
+import os
 import pathlib
 import random
 
@@ -45,8 +46,9 @@ for name, t in made.items():
     t.save(str(here / f"{name}.json"), pretty=False)
     cases.append(dict(file=f"{name}.json", flags=3, texts=texts, ids=[t.encode(x).ids for x in texts]))
 (here / "corpus.txt").write_text("\n".join(x.replace("\n", " ") for x in corpus if x.strip()))
+os.chdir(here)  # the model file keeps the paths it was made with
 for kind in ("bpe", "unigram"):
-    spm.SentencePieceTrainer.Train(input=str(here / "corpus.txt"), model_prefix=str(here / kind), model_type=kind, vocab_size=400, hard_vocab_limit=False, byte_fallback=True, minloglevel=2, num_threads=1)
+    spm.SentencePieceTrainer.Train(input="corpus.txt", model_prefix=kind, model_type=kind, vocab_size=400, hard_vocab_limit=False, byte_fallback=True, minloglevel=2, num_threads=1)
     sp = spm.SentencePieceProcessor(model_file=str(here / f"{kind}.model"))
     cases.append(dict(file=f"{kind}.model", flags=0, texts=texts, ids=[sp.encode(x) for x in texts]))
     (here / f"{kind}.vocab").unlink()
