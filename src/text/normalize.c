@@ -70,7 +70,8 @@ static void strip_mark_cp(const norm_step *s, uint32_t cp, buf *out) {
 static void strip_all_marks_cp(const norm_step *s, uint32_t cp, buf *out) {
     utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
     (void)s;
-    if (c != UTF8PROC_CATEGORY_MN && c != UTF8PROC_CATEGORY_MC && c != UTF8PROC_CATEGORY_ME) put_cp(out, cp);
+    bool was_mark = cp == 0x1cf2 || cp == 0x1cf3; /* letters since Unicode 12, not in the reference's tables */
+    if (!was_mark && c != UTF8PROC_CATEGORY_MN && c != UTF8PROC_CATEGORY_MC && c != UTF8PROC_CATEGORY_ME) put_cp(out, cp);
 }
 
 static bool is_cjk(uint32_t c) {

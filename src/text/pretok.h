@@ -45,5 +45,6 @@ bool pretokenize(const pretok *p, const char *text, size_t n, bool first, pieces
 void pretok_free(pretok *p);
 
 /* The steps that a GGUF file's tokenizer.ggml.pre names; false with the known names when there is no such. */
-bool pretok_from_gguf_name(pretok *p, const char *name, bool *ignore_merges, err *e);
+enum { PRE_WHOLE_WORDS = 1, PRE_BOS = 2 }; /* a word that is in the vocabulary is not merged from bytes; BOS unless the file says no */
+bool pretok_from_gguf_name(pretok *p, const char *name, unsigned *flags, err *e);
 #endif

@@ -8,10 +8,10 @@ enum { MAX_REGEXES = 6 };
 
 static const struct {
     const char *names;
-    bool ignore_merges;
+    unsigned flags;
     const char *regexes[MAX_REGEXES];
 } known[] = {
-#define PRE(names, ignore, ...) { names, ignore, { __VA_ARGS__ } },
+#define PRE(names, flags, ...) { names, flags, { __VA_ARGS__ } },
 #include "text/pretok_names.def"
 #undef PRE
 };
@@ -23,10 +23,10 @@ static bool listed(const char *names, const char *name) {
     return false;
 }
 
-bool pretok_from_gguf_name(pretok *p, const char *name, bool *ignore_merges, err *e) {
+bool pretok_from_gguf_name(pretok *p, const char *name, unsigned *flags, err *e) {
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!*name || strchr(name, ' ') || !listed(known[i].names, name)) continue;
-        *ignore_merges = known[i].ignore_merges;
+        *flags = known[i].flags;
         for (size_t k = 0; k < MAX_REGEXES && known[i].regexes[k]; k++) {
             const char *pattern = known[i].regexes[k];
             pretok_step s = { .kind = PRETOK_REGEX, .behavior = SPLIT_ISOLATED, .re = regex_new(pattern, strlen(pattern), e) };

@@ -23,7 +23,15 @@ regex *regex_new(const char *pattern, size_t n, err *e) {
     if (n > MAX_PATTERN) return err_set(e, ERR_LIMIT, "a regular expression of the tokenizer is too long"), NULL;
     regex *r = mem_must(1, sizeof *r);
     snprintf(r->pattern, sizeof r->pattern, "%.*s", (int)(n < 90 ? n : 90), pattern);
-    r->code = pcre2_compile((PCRE2_SPTR)pattern, n, PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &code, &at, NULL);
+    buf translated = { 0 };
+    if (!regex_to_pcre2(pattern, n, &translated, e)) {
+        buf_free(&translated);
+        free(r);
+        return NULL;
+    }
+    /* ^ and $ are line anchors in the dialect of tokenizer.json */
+    r->code = pcre2_compile((PCRE2_SPTR)buf_str(&translated), translated.len, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &code, &at, NULL);
+    buf_free(&translated);
     if (r->code) {
         pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE); /* without JIT the interpreter matches the same */
         return r;

@@ -2,6 +2,7 @@
  * too long is an error, never a wrong split. Immutable: any thread, each with its own regex_run. */
 #ifndef PINGTI_TEXT_REGEX_H
 #define PINGTI_TEXT_REGEX_H
+#include "base/buf.h"
 #include "base/err.h"
 #include <stddef.h>
 
@@ -9,6 +10,7 @@ typedef struct regex regex;
 typedef struct regex_run regex_run;
 
 regex *regex_new(const char *pattern, size_t n, err *e); /* NULL with the pattern and PCRE2's reason */
+bool regex_to_pcre2(const char *pattern, size_t n, buf *out, err *e); /* from the dialect of tokenizer files; false: cannot be said */
 void regex_free(regex *r);
 regex_run *regex_run_new(const regex *r);
 void regex_run_free(regex_run *run);

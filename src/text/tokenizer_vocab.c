@@ -49,11 +49,13 @@ static bool read_merges(tokenizer *t, const vocab_source *v, err *e) {
     return true;
 }
 
-static bool make_bpe(tokenizer *t, const vocab_source *v, err *e) {
+static bool make_bpe(tokenizer *t, const vocab_source *v, unsigned *flags, err *e) {
     t->model = MODEL_BPE;
     t->byte_level = true;
     snprintf(t->pre_name, sizeof t->pre_name, "%s", v->pre ? v->pre : "default");
-    return pretok_from_gguf_name(&t->pre, t->pre_name, &t->ignore_merges, e) && read_merges(t, v, e);
+    if (!pretok_from_gguf_name(&t->pre, t->pre_name, flags, e)) return false;
+    t->ignore_merges = *flags & PRE_WHOLE_WORDS;
+    return read_merges(t, v, e);
 }
 
 static void spm_steps(tokenizer *t, bool prefix, bool remove_extra) {
@@ -109,16 +111,17 @@ static void surround(tokenizer *t, int32_t before, int32_t after) {
 tokenizer *tokenizer_from_vocab(const vocab_source *v, err *e) {
     tokenizer *t = tokenizer_new();
     int32_t more[5]; /* eot, eom, sep, cls, mask */
+    unsigned flags = 0;
     const char *model = v->model ? v->model : "";
     bool spm = strcmp(model, "llama") == 0, bpe = strcmp(model, "gpt2") == 0, bert = strcmp(model, "bert") == 0, t5 = strcmp(model, "t5") == 0;
     bool ok = read_tokens(t, v, e) && read_ids(t, v, more, e);
-    if (ok && bpe) ok = make_bpe(t, v, e);
+    if (ok && bpe) ok = make_bpe(t, v, &flags, e);
     else if (ok && spm) ok = make_spm(t, v, e);
     else if (ok && t5) ok = make_unigram(t, v, e);
     else if (ok && bert) ok = make_wordpiece(t, e);
     else if (ok) ok = err_set(e, ERR_UNSUPPORTED, "tokenizer model '%s' is not known", model) || err_expected(e, "gpt2, llama, bert or t5");
     if (ok && spm && t->unk < 0) t->unk = 0;
-    bool bos = v->add_bos >= 0 ? v->add_bos : spm || bert, eos = v->add_eos >= 0 ? v->add_eos : bert || t5;
+    bool bos = v->add_bos >= 0 ? v->add_bos : spm || bert || (flags & PRE_BOS), eos = v->add_eos >= 0 ? v->add_eos : bert || t5;
     if (ok) surround(t, bos ? (bert && more[3] >= 0 ? more[3] : t->bos) : -1, eos ? (bert && more[2] >= 0 ? more[2] : t->eos) : -1);
     if (ok && read_added(t, e) && tokenizer_finish(t, e)) {
         for (int i = 0; i < 2; i++)

@@ -14,7 +14,7 @@ bool unicode_is_other(uint32_t cp) {
 bool unicode_is_punctuation(uint32_t cp) {
     if (cp < 0x80) return (cp >= 33 && cp <= 47) || (cp >= 58 && cp <= 64) || (cp >= 91 && cp <= 96) || (cp >= 123 && cp <= 126);
     utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
-    return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO;
+    return (c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO) || cp == 0x166d; /* a symbol since Unicode 12, not in the references' tables */
 }
 
 bool unicode_is_number(uint32_t cp) {
@@ -25,7 +25,8 @@ bool unicode_is_number(uint32_t cp) {
 bool unicode_is_word(uint32_t cp) {
     utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
     return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_ME) || c == UTF8PROC_CATEGORY_ND || c == UTF8PROC_CATEGORY_NL || c == UTF8PROC_CATEGORY_PC ||
-           cp == 0x200c || cp == 0x200d;
+           cp == 0x200c || cp == 0x200d || (cp >= 0x24b6 && cp <= 0x24e9) || (cp >= 0x1f130 && cp <= 0x1f149) || (cp >= 0x1f150 && cp <= 0x1f169) ||
+           (cp >= 0x1f170 && cp <= 0x1f189); /* circled and squared letters are Alphabetic */
 }
 
 static bool printable(unsigned b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174; }
