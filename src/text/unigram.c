@@ -16,7 +16,7 @@ static void relax(best_path *b, size_t from, double score, int32_t id) {
     if (score > b->score) *b = (best_path){ score, from, id };
 }
 
-static double add(const tokenizer *t, double a, double b) { return t->float_sums ? (double)((float)a + (float)b) : a + b; }
+static double add(const tokenizer *t, double a, double b) { return t->float_sums ? (double)(float)(a + b) : a + b; }
 
 static void edges_from(const tokenizer *t, const char *text, size_t n, size_t i, size_t len, best_path *best) {
     uint32_t node = 0;
@@ -25,7 +25,7 @@ static void edges_from(const tokenizer *t, const char *text, size_t n, size_t i,
     for (size_t k = i; k < n && (node = trie_step(t->trie, node, (unsigned char)text[k], &id)); k++) {
         if (id < 0 || tokenizer_is_control(t, id)) continue; /* text must not become one */
         bool user = t->float_sums && t->tokens[id].type == TOKEN_USER; /* SentencePiece favours them beyond any score */
-        double score = user ? (double)(k + 1 - i) * t->unigram_max - 0.1 : t->scores[id];
+        double score = user ? (double)((float)(k + 1 - i) * (float)t->unigram_max) - 0.1 : t->scores[id];
         relax(&best[k + 1], i, add(t, best[i].score, score), id);
         single |= k + 1 - i == len;
     }
