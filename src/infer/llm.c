@@ -52,12 +52,15 @@ void llm_close(llm *l) {
     free(l);
 }
 
+static bool ends_with(const char *s, const char *end) { return strlen(s) >= strlen(end) && strcmp(s + strlen(s) - strlen(end), end) == 0; }
+
 tokenizer *llm_open_tokenizer(const char *path, err *e) {
     err as_model, as_file;
     model_source *s = model_source_open_metadata(path, &as_model);
     if (!s) { /* a tokenizer.json or tokenizer.model by itself */
         tokenizer *alone = tokenizer_from_file(path, &as_file);
-        if (!alone) *e = as_model;
+        bool named_so = ends_with(path, ".json") || ends_with(path, "tokenizer.model");
+        if (!alone) *e = named_so ? as_file : as_model; /* the reason that fits what the file says it is */
         return alone;
     }
     tokenizer *t = load_tokenizer(s, e);
