@@ -35,11 +35,16 @@ act_q8 act_q8_at(void *memory, size_t n) {
 }
 
 static void act_block(const float *x, int8_t *q, float *scale, int16_t *sum) {
-    float max = 0;
-    for (int i = 0; i < ACT_BLOCK; i++) max = fmaxf(max, fabsf(x[i]));
-    *scale = max / 127.0f;
-    float inverse = max > 0 ? 127.0f / max : 0;
-    for (int i = 0; i < ACT_BLOCK; i++) q[i] = (int8_t)(int)rintf(x[i] * inverse);
+    uint32_t top = 0;
+    for (int i = 0; i < ACT_BLOCK; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bits &= 0x7fffffffu;
+        top = bits > top ? bits : top;
+    }
+    float inverse;
+    bool usable = act_block_scale(top, scale, &inverse);
+    for (int i = 0; i < ACT_BLOCK; i++) q[i] = usable ? (int8_t)(int)rintf(x[i] * inverse) : 0;
     for (int h = 0; h < ACT_BLOCK / ACT_SUB; h++) {
         int total = 0;
         for (int i = 0; i < ACT_SUB; i++) total += q[h * ACT_SUB + i];

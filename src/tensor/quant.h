@@ -24,8 +24,22 @@ typedef struct act_q8 {
 
 size_t act_q8_bytes(size_t n);                       /* memory of a row of n elements, a multiple of 64 */
 act_q8 act_q8_at(void *memory, size_t n);            /* lays the arrays out in 64-byte aligned memory */
-/* scale = max|x| / 127 of the block, q = x / scale rounded to nearest even; a block of zeros has scale 0. */
+/* scale = max|x| / 127 of the block, q = x * (127 / max|x|) rounded to nearest even. Two blocks have q = 0 throughout: one whose max|x|
+ * is below ACT_TINY (zeros too) has scale 0, since 127 / max|x| would overflow; one with a value that is not finite has scale
+ * NaN, so that every product with it is NaN and seen. */
 void act_q8_from_f32(const float *x, size_t n, act_q8 *out);
+
+#define ACT_TINY 0x1p-118f /* from here on scales are normal numbers */
+
+/* The scale of a block from its largest magnitude (as bits: NaN above infinity above the rest); false: q is 0 throughout. */
+static inline bool act_block_scale(uint32_t top_bits, float *scale, float *inverse) {
+    float top;
+    __builtin_memcpy(&top, &top_bits, sizeof top);
+    bool usable = top >= ACT_TINY && top_bits < 0x7f800000u;
+    *scale = usable ? top / 127.0f : top < ACT_TINY ? 0.0f : __builtin_nanf("");
+    *inverse = usable ? 127.0f / top : 0.0f;
+    return usable;
+}
 
 typedef void (*quant_to_f32_fn)(const void *src, float *dst, size_t n);
 typedef void (*quant_from_f32_fn)(const float *src, void *dst, size_t n);

@@ -1,5 +1,6 @@
 /* The inner loops, one table per instruction set. Every entry equals its scalar definition bit for bit: sums have one fixed
- * order that vector registers can follow (see tensor/quant.h and kernels.c). A returned table is complete. */
+ * order that vector registers can follow (see tensor/quant.h and kernels.c). Where the result is NaN it is NaN in all of them, but its
+ * payload may differ (F16C makes f16 NaNs quiet). A returned table is complete. */
 #ifndef PINGTI_BACKEND_CPU_KERNELS_H
 #define PINGTI_BACKEND_CPU_KERNELS_H
 #include "base/cpu.h"

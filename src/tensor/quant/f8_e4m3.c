@@ -1,11 +1,13 @@
 /* OCP 8-bit floating point, E4M3 (OFP8 1.0, "FN"): 4 exponent bits, bias 7, no infinity. */
 #include "tensor/quant/formats.h"
 #include <math.h>
+#include <string.h>
 
 float f8_e4m3_to_f32(uint8_t b) {
-    int exponent = b >> 3 & 15, mantissa = b & 7;
-    if ((b & 0x7f) == 0x7f) return NAN;
-    float f = exponent ? ldexpf(1.0f + (float)mantissa / 8, exponent - 7) : ldexpf((float)mantissa / 8, -6);
+    uint32_t magnitude = b & 0x7f, bits = (magnitude << 20) + (120u << 23); /* the exponent's bias moved from 7 to 127 */
+    float normal, small = (float)(int)magnitude * 0x1p-9f;                  /* subnormal: eighths of 2^-6 */
+    memcpy(&normal, &bits, sizeof normal);
+    float f = magnitude == 0x7f ? NAN : magnitude < 8 ? small : normal;
     return b & 0x80 ? -f : f;
 }
 

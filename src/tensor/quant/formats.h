@@ -17,4 +17,21 @@ static inline uint16_t load_u16(const void *p) {
 }
 
 static inline void store_u16(void *p, uint16_t v) { __builtin_memcpy(p, &v, sizeof v); }
+
+/* Encoders of blocks. A block with a value that is not finite is stored with scale NaN, so that reading it shows; the conversions
+ * to integers are defined for any value. */
+static inline bool encode_finite(const float *x, int n) {
+    bool finite = true;
+    for (int i = 0; i < n; i++) finite &= x[i] - x[i] == 0;
+    return finite;
+}
+
+/* 1 / d, and 0 where that is no number: then d is stored as f16 zero (or NaN) anyway. */
+static inline float encode_inverse(float d) {
+    float inverse = 1.0f / d;
+    return inverse - inverse == 0 ? inverse : 0;
+}
+
+/* v without its fraction, in [0, top]. */
+static inline int encode_level(float v, int top) { return v >= (float)top ? top : v > 0 ? (int)v : 0; }
 #endif

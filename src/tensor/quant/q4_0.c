@@ -16,19 +16,16 @@ void quant_q4_0_to_f32(const void *src, float *dst, size_t n) {
     }
 }
 
-static uint8_t nibble(float x, float inverse) {
-    int q = (int)(x * inverse + 8.5f);
-    return (uint8_t)(q > 15 ? 15 : q);
-}
+static int nibble(float x, float inverse) { return encode_level(x * inverse + 8.5f, 15); }
 
 /* d is the element of largest magnitude / -8, so that it is hit exactly. */
 void quant_q4_0_from_f32(const float *src, void *dst, size_t n) {
     uint8_t *p = dst;
     for (size_t b = 0; b < n / N; b++, p += BYTES, src += N) {
-        float max = 0;
-        for (int i = 0; i < N; i++)
+        float max = src[0];
+        for (int i = 1; i < N; i++)
             if (fabsf(src[i]) > fabsf(max)) max = src[i];
-        float d = max / -8, inverse = d != 0 ? 1.0f / d : 0;
+        float d = encode_finite(src, N) ? max / -8 : NAN, inverse = encode_inverse(d);
         uint16_t h = f32_to_f16(d);
         memcpy(p, &h, sizeof h);
         for (int i = 0; i < N / 2; i++) p[2 + i] = (uint8_t)(nibble(src[i], inverse) | nibble(src[i + N / 2], inverse) << 4);

@@ -21,12 +21,12 @@ void quant_q4_1_from_f32(const float *src, void *dst, size_t n) {
     for (size_t b = 0; b < n / N; b++, p += BYTES, src += N) {
         float min = src[0], max = src[0];
         for (int i = 1; i < N; i++) min = fminf(min, src[i]), max = fmaxf(max, src[i]);
-        float d = (max - min) / 15, inverse = d != 0 ? 1.0f / d : 0;
+        float d = encode_finite(src, N) ? (max - min) / 15 : NAN, inverse = encode_inverse(d);
         store_u16(p, f32_to_f16(d));
         store_u16(p + 2, f32_to_f16(min));
         for (int i = 0; i < N / 2; i++) {
-            int lo = (int)((src[i] - min) * inverse + 0.5f), hi = (int)((src[i + N / 2] - min) * inverse + 0.5f);
-            p[4 + i] = (uint8_t)((lo > 15 ? 15 : lo) | (hi > 15 ? 15 : hi) << 4);
+            int lo = encode_level((src[i] - min) * inverse + 0.5f, 15), hi = encode_level((src[i + N / 2] - min) * inverse + 0.5f, 15);
+            p[4 + i] = (uint8_t)(lo | hi << 4);
         }
     }
 }

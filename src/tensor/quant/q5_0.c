@@ -28,16 +28,14 @@ void quant_q5_0_to_f32(const void *src, float *dst, size_t n) {
 void quant_q5_0_from_f32(const float *src, void *dst, size_t n) {
     uint8_t *p = dst;
     for (size_t b = 0; b < n / N; b++, p += BYTES, src += N) {
-        float max = 0;
+        float max = src[0];
         uint32_t high = 0;
-        for (int i = 0; i < N; i++)
+        for (int i = 1; i < N; i++)
             if (fabsf(src[i]) > fabsf(max)) max = src[i];
-        float d = max / -16, inverse = d != 0 ? 1.0f / d : 0;
+        float d = encode_finite(src, N) ? max / -16 : NAN, inverse = encode_inverse(d);
         store_u16(p, f32_to_f16(d));
         for (int i = 0; i < N / 2; i++) {
-            int lo = (int)(src[i] * inverse + 16.5f), hi = (int)(src[i + N / 2] * inverse + 16.5f);
-            lo = lo > 31 ? 31 : lo;
-            hi = hi > 31 ? 31 : hi;
+            int lo = encode_level(src[i] * inverse + 16.5f, 31), hi = encode_level(src[i + N / 2] * inverse + 16.5f, 31);
             p[6 + i] = (uint8_t)((lo & 15) | (hi & 15) << 4);
             high |= (uint32_t)(lo >> 4) << i | (uint32_t)(hi >> 4) << (i + 16);
         }

@@ -30,13 +30,13 @@ void quant_q5_1_from_f32(const float *src, void *dst, size_t n) {
         float min = src[0], max = src[0];
         uint32_t high = 0;
         for (int i = 1; i < N; i++) min = fminf(min, src[i]), max = fmaxf(max, src[i]);
-        float d = (max - min) / 31, inverse = d != 0 ? 1.0f / d : 0;
+        float d = encode_finite(src, N) ? (max - min) / 31 : NAN, inverse = encode_inverse(d);
         store_u16(p, f32_to_f16(d));
         store_u16(p + 2, f32_to_f16(min));
         for (int i = 0; i < N / 2; i++) {
-            int lo = (int)((src[i] - min) * inverse + 0.5f), hi = (int)((src[i + N / 2] - min) * inverse + 0.5f);
+            int lo = encode_level((src[i] - min) * inverse + 0.5f, 31), hi = encode_level((src[i + N / 2] - min) * inverse + 0.5f, 31);
             p[8 + i] = (uint8_t)((lo & 15) | (hi & 15) << 4);
-            high |= (uint32_t)(lo >> 4 & 1) << i | (uint32_t)(hi >> 4 & 1) << (i + 16);
+            high |= (uint32_t)(lo >> 4) << i | (uint32_t)(hi >> 4) << (i + 16);
         }
         memcpy(p + 4, &high, sizeof high);
     }

@@ -1,7 +1,6 @@
 /* Q8_0: 32 elements, {f16 d; int8 q[32]}, x = d * q. */
 #include "tensor/quant/formats.h"
 #include <math.h>
-#include <string.h>
 
 enum { N = 32, BYTES = 34 };
 
@@ -20,10 +19,9 @@ void quant_q8_0_from_f32(const float *src, void *dst, size_t n) {
     for (size_t b = 0; b < n / N; b++, p += BYTES, src += N) {
         float max = 0;
         for (int i = 0; i < N; i++) max = fmaxf(max, fabsf(src[i]));
-        float d = max / 127.0f, inverse = d != 0 ? 1.0f / d : 0;
-        uint16_t h = f32_to_f16(d);
-        memcpy(p, &h, sizeof h);
-        for (int i = 0; i < N; i++) p[2 + i] = (char)(int8_t)(int)roundf(src[i] * inverse);
+        float d = encode_finite(src, N) ? max / 127.0f : NAN, inverse = encode_inverse(d);
+        store_u16(p, f32_to_f16(d));
+        for (int i = 0; i < N; i++) p[2 + i] = (char)(encode_level(roundf(src[i] * inverse) + 128, 255) - 128);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "backend/cpu/kernels.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include <math.h>
 
 enum { MAX_N = 1024, MAX_ROWS = 9 };
 
@@ -86,6 +87,35 @@ static void activations_and_floats(const cpu_kernels *k) {
     same(y, z, n * sizeof *y, k, DTYPE_F32, "the scaled sum");
 }
 
+/* Blocks whose scale is no ordinary number: q stays within [-127, 127], and what is not finite shows in every product. */
+static void odd_activations(void **state) {
+    (void)state;
+    const float odd[] = { 0.0f, -0.0f, 0x1p-149f, 1e-40f, 1e-37f, ACT_TINY, -ACT_TINY, 0x1p-119f, 3e38f, INFINITY, -INFINITY, NAN, 1e-20f };
+    static _Alignas(64) uint8_t m1[512], m2[512];
+    float x[70], w[64];
+    uint8_t stored[68];
+    for (int i = 0; i < 64; i++) w[i] = (float)(i * 7 % 61 - 30);
+    quant_of(DTYPE_Q8_0)->from_f32(w, stored, 64);
+    for (int isa = CPU_SCALAR; isa <= (int)cpu_best_isa(); isa++) {
+        const cpu_kernels *k = cpu_kernels_for((cpu_isa)isa);
+        for (size_t c = 0; c < 4 * sizeof odd / sizeof *odd; c++) {
+            float v = odd[c / 4];
+            size_t n = c % 2 ? 64 : 43; /* the odd value in a whole block or in the padded one */
+            for (size_t i = 0; i < n; i++) x[i] = c & 2 ? value() : v;
+            x[c % 2 ? 5 : 40] = v;
+            memset(m1, 0, sizeof m1), memset(m2, 0, sizeof m2);
+            act_q8 a = act_q8_at(m1, n), b = act_q8_at(m2, n);
+            act_q8_from_f32(x, n, &a);
+            k->act_q8(x, n, &b);
+            same(m1, m2, sizeof m1, k, DTYPE_F32, "an odd block of activations");
+            for (size_t i = 0; i < b.n; i++) assert_true(b.q[i] >= -127);
+            float y = k->dot[DTYPE_Q8_0](stored, &b, 64), scalar = quant_of(DTYPE_Q8_0)->dot(stored, &a, 64);
+            assert_int_equal(isnan(y) != 0, v - v != 0);
+            if (!isnan(y)) same(&scalar, &y, sizeof y, k, DTYPE_Q8_0, "the product with odd activations");
+        }
+    }
+}
+
 static void every_kernel_is_its_definition(void **state) {
     (void)state;
     for (int isa = CPU_SCALAR; isa <= (int)cpu_best_isa(); isa++) {
@@ -100,6 +130,6 @@ static void every_kernel_is_its_definition(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_kernel_is_its_definition) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_kernel_is_its_definition), cmocka_unit_test(odd_activations) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,31 @@ static void what_is_encoded_comes_back(void **state) {
     }
 }
 
+/* Encoding is defined for any floats: what is not finite shows when it is read again, tiny blocks become zero. */
+static void odd_blocks_are_encoded(void **state) {
+    (void)state;
+    const float odd[] = { NAN, INFINITY, -INFINITY, 0x1p-149f, -1e-40f, 1e-39f, 0.0f, -0.0f, 3e38f, -3e38f };
+    float x[64], y[64];
+    uint8_t stored[256];
+    for (dtype t = DTYPE_Q8_0; t < DTYPE_COUNT; t++) {
+        const quant_traits *q = quant_of(t);
+        for (size_t c = 0; q->from_f32 && c < 2 * sizeof odd / sizeof *odd; c++) {
+            float v = odd[c / 2];
+            for (int i = 0; i < 64; i++) x[i] = i < 32 && c % 2 ? v : i < 32 && fabsf(v) < 1 ? 0.0f : (float)(i % 7);
+            x[9] = v;
+            q->from_f32(x, stored, 64);
+            q->to_f32(stored, y, 64);
+            for (int i = 0; i < 32 && v - v != 0; i++) assert_true(isnan(y[i]));
+            for (int i = 0; i < 32 && fabsf(v) < 1; i++) assert_true(y[i] == 0);
+            for (int i = 32; i < 64; i++) assert_true(fabsf(y[i] - x[i]) < 0.5f); /* the neighbour is untouched */
+        }
+    }
+    memset(x, 0, sizeof x);
+    for (int i = 0; i < 32; i++) x[i] = -0.0f;
+    quant_of(DTYPE_Q4_0)->from_f32(x, stored, 64); /* the package: the sign of d is that of -first / 8 */
+    assert_true(stored[1] == 0 && stored[18 + 1] == 0x80);
+}
+
 static void small_floats_are_exact(void **state) {
     (void)state;
     for (uint32_t h = 0; h < 65536; h++) {
@@ -76,6 +101,7 @@ static void block_scales_cover_128_by_128(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_decode_as_the_format_says), cmocka_unit_test(what_is_encoded_comes_back),
+        cmocka_unit_test(odd_blocks_are_encoded),
         cmocka_unit_test(small_floats_are_exact),           cmocka_unit_test(block_scales_cover_128_by_128),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
