@@ -62,18 +62,31 @@ static chunk *chunk_with_room(arena *a, size_t bytes) {
     return add_chunk(a, bytes);
 }
 
-void *arena_try(arena *a, size_t n, size_t size) {
-    size_t bytes, total;
-    if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX / 2) return NULL;
-    bytes = bytes ? (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
-    if (__builtin_add_overflow(a->used, bytes, &total) || (a->limit && total > a->limit)) return NULL;
-    chunk *c = chunk_with_room(a, bytes);
+static void *take(arena *a, size_t n, size_t size, size_t *bytes) {
+    size_t total;
+    if (__builtin_mul_overflow(n, size, bytes) || *bytes > SIZE_MAX / 2) return NULL;
+    *bytes = *bytes ? (*bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
+    if (__builtin_add_overflow(a->used, *bytes, &total) || (a->limit && total > a->limit)) return NULL;
+    chunk *c = chunk_with_room(a, *bytes);
     if (!c) return NULL;
     void *p = c->data + c->used;
-    c->used += bytes;
+    c->used += *bytes;
     a->current = c;
     a->used = total;
-    return memset(p, 0, bytes);
+    return p;
+}
+
+void *arena_try(arena *a, size_t n, size_t size) {
+    size_t bytes;
+    void *p = take(a, n, size, &bytes);
+    return p ? memset(p, 0, bytes) : NULL;
+}
+
+void *arena_must_raw(arena *a, size_t n, size_t size) {
+    size_t bytes;
+    void *p = take(a, n, size, &bytes);
+    assert(p && "arena exhausted: the plan was too small");
+    return p;
 }
 
 void *arena_must(arena *a, size_t n, size_t size) {

@@ -12,6 +12,7 @@ void arena_free(arena *a);
 void arena_reset(arena *a);
 void *arena_try(arena *a, size_t n, size_t size);          /* NULL: overflow, over the limit, or no memory */
 void *arena_must(arena *a, size_t n, size_t size);         /* stops the process instead: sizes the program chose */
+void *arena_must_raw(arena *a, size_t n, size_t size);     /* not zeroed: for what is written in full */
 char *arena_copy(arena *a, const char *text, size_t len);  /* NUL-terminated; NULL like arena_try */
 size_t arena_used(const arena *a);
 
