@@ -48,7 +48,7 @@ void bpe_free(tokenizer *t) {
     free(t->pairs);
 }
 
-void bpe_expect(tokenizer *t, size_t n_merges) {
+static void expect(tokenizer *t, size_t n_merges) {
     if (!t->merges) t->merges = mem_must(1, sizeof *t->merges);
     if (n_merges <= t->merges->cap) return;
     t->merges->cap = n_merges;
@@ -68,25 +68,66 @@ static bool find_joined(const tokenizer *t, const char *left, size_t n_left, con
     return vocab_find(t, joined, n_left + n_right, id);
 }
 
-bool bpe_add_merge(tokenizer *t, size_t rank, const char *left, size_t n_left, const char *right, size_t n_right, err *e) {
+/* One merge, its pieces hashed. */
+typedef struct pieces_of_merge {
+    const char *left, *right;
+    size_t n_left, n_right;
+    uint64_t left_hash, right_hash;
+} pieces_of_merge;
+
+static bool add_merge(tokenizer *t, size_t rank, const pieces_of_merge *p, err *e) {
     int64_t a, b, m;
-    size_t skip = t->prefix && n_right >= strlen(t->prefix) && memcmp(right, t->prefix, strlen(t->prefix)) == 0 ? strlen(t->prefix) : 0;
-    if (n_left + n_right > 2 * MAX_TOKEN_BYTES) return err_set(e, ERR_FORMAT, "merge %zu is too long", rank);
-    if (!t->merges || t->merges->n == t->merges->cap) bpe_expect(t, t->merges ? 2 * t->merges->n : 1 << 12);
-    if (!vocab_find(t, left, n_left, &a) || !vocab_find(t, right, n_right, &b) || !find_joined(t, left, n_left, right + skip, n_right - skip, &m))
+    size_t skip = t->prefix && p->n_right >= strlen(t->prefix) && memcmp(p->right, t->prefix, strlen(t->prefix)) == 0 ? strlen(t->prefix) : 0;
+    if (p->n_left + p->n_right > 2 * MAX_TOKEN_BYTES) return err_set(e, ERR_FORMAT, "merge %zu is too long", rank);
+    if (!t->merges || t->merges->n == t->merges->cap) expect(t, t->merges ? 2 * t->merges->n : 1 << 12);
+    if (!vocab_find_hashed(t, p->left_hash, p->left, p->n_left, &a) || !vocab_find_hashed(t, p->right_hash, p->right, p->n_right, &b) ||
+        !find_joined(t, p->left, p->n_left, p->right + skip, p->n_right - skip, &m))
         return err_set(e, ERR_FORMAT, "merge %zu joins pieces that the vocabulary does not have", rank) ||
-               err_got(e, "'%.*s' and '%.*s'", (int)(n_left < 60 ? n_left : 60), left, (int)(n_right < 60 ? n_right : 60), right);
+               err_got(e, "'%.*s' and '%.*s'", (int)(p->n_left < 60 ? p->n_left : 60), p->left, (int)(p->n_right < 60 ? p->n_right : 60), p->right);
     t->merges->items[t->merges->n++] = (merge){ (int32_t)a, (int32_t)b, (int32_t)m, (uint32_t)rank };
     return true;
 }
 
-/* Text must not become a control token, so merges into one are no merges. The table is at most half full. */
+bool bpe_add_merge(tokenizer *t, size_t rank, const char *left, size_t n_left, const char *right, size_t n_right, err *e) {
+    return add_merge(t, rank, &(pieces_of_merge){ left, right, n_left, n_right, map_hash(left, n_left), map_hash(right, n_right) }, e);
+}
+
+static bool split_merge(const vocab_text *m, size_t rank, pieces_of_merge *p, err *e) {
+    const char *space = m->len > 1 ? memchr(m->data + 1, ' ', m->len - 1) : NULL;
+    if (!space) return err_set(e, ERR_FORMAT, "merge %zu is not two pieces with a space between", rank);
+    *p = (pieces_of_merge){ .left = m->data, .right = space + 1, .n_left = (size_t)(space - m->data) };
+    p->n_right = m->len - p->n_left - 1;
+    p->left_hash = map_hash(p->left, p->n_left);
+    p->right_hash = map_hash(p->right, p->n_right);
+    return true;
+}
+
+/* The look-ups of one merge wait for memory while the next ones have not begun: so slots are asked for some merges ahead, tokens a few. */
+bool bpe_add_merges(tokenizer *t, const vocab_text *merges, size_t n, err *e) {
+    enum { RING = 32, NEAR = 16 };
+    pieces_of_merge ring[RING];
+    expect(t, n);
+    for (size_t i = 0; i < n + RING; i++) {
+        if (i >= RING && !add_merge(t, i - RING, &ring[i % RING], e)) return false;
+        if (i >= NEAR && i - NEAR < n) {
+            vocab_touch_token(t, ring[(i - NEAR) % RING].left_hash);
+            vocab_touch_token(t, ring[(i - NEAR) % RING].right_hash);
+        }
+        if (i >= n) continue;
+        if (!split_merge(&merges[i], i, &ring[i % RING], e)) return false;
+        vocab_touch_slot(t, ring[i % RING].left_hash);
+        vocab_touch_slot(t, ring[i % RING].right_hash);
+    }
+    return true;
+}
+
+/* Text must not become a control token, so merges into one are no merges. The table is at most two thirds full. */
 void bpe_finish(tokenizer *t) {
     enum { AHEAD = 16 };
     const struct merge_list *l = t->merges;
     size_t slots = 1 << 12;
     if (!l) return;
-    while (slots < 2 * l->n) slots *= 2;
+    while (slots < l->n + l->n / 2) slots *= 2;
     t->pairs = mem_must(1, sizeof *t->pairs);
     *t->pairs = (struct pair_table){ mem_must(slots, sizeof(pair_slot)), slots - 1 };
     for (size_t i = 0; i < l->n; i++) {

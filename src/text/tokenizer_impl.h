@@ -116,6 +116,10 @@ void tokenizer_find_eog(tokenizer *t);
 
 /* The id of a spelling. Put: tokens[id], if the spelling is new; replaced: before tokens[id] is given another spelling. */
 bool vocab_find(const tokenizer *t, const char *text, size_t n, int64_t *id);
+bool vocab_find_hashed(const tokenizer *t, uint64_t hash, const char *text, size_t n, int64_t *id); /* hash: map_hash of the text */
+/* Brings what a look-up will read near: its slot first; some time later, the token that the slot names. */
+void vocab_touch_slot(const tokenizer *t, uint64_t hash);
+void vocab_touch_token(const tokenizer *t, uint64_t hash);
 void vocab_put(tokenizer *t, int32_t id);
 void vocab_replaced(tokenizer *t, int32_t id);
 void vocab_expect(tokenizer *t, size_t n); /* room for n spellings at once */
@@ -123,7 +127,7 @@ void vocab_free(vocab_index *v);
 
 /* Models: append the ids of one pre-token. */
 bool bpe_add_merge(tokenizer *t, size_t rank, const char *left, size_t n_left, const char *right, size_t n_right, err *e);
-void bpe_expect(tokenizer *t, size_t n_merges);
+bool bpe_add_merges(tokenizer *t, const vocab_text *merges, size_t n, err *e); /* all at once, "left right" each */
 void bpe_finish(tokenizer *t); /* the table of merges */
 bool find_word(const tokenizer *t, const char *text, size_t n, int64_t *id); /* in the vocabulary, control tokens excepted */
 bool bpe_encode(const tokenizer *t, const char *text, size_t n, token_list *out, err *e);

@@ -42,13 +42,7 @@ static bool read_added(tokenizer *t, err *e) {
 
 static bool read_merges(tokenizer *t, const vocab_source *v, err *e) {
     if (!v->n_merges) return err_set(e, ERR_FORMAT, "the file has a BPE vocabulary but no merges") || err_expected(e, "tokenizer.ggml.merges");
-    bpe_expect(t, v->n_merges);
-    for (size_t i = 0; i < v->n_merges; i++) {
-        const char *s = v->merges[i].data, *space = v->merges[i].len > 1 ? memchr(s + 1, ' ', v->merges[i].len - 1) : NULL;
-        if (!space) return err_set(e, ERR_FORMAT, "merge %zu is not two pieces with a space between", i);
-        if (!bpe_add_merge(t, i, s, (size_t)(space - s), space + 1, v->merges[i].len - (size_t)(space - s) - 1, e)) return false;
-    }
-    return true;
+    return bpe_add_merges(t, v->merges, v->n_merges, e);
 }
 
 static bool make_bpe(tokenizer *t, const vocab_source *v, unsigned *flags, err *e) {

@@ -45,8 +45,23 @@ void vocab_expect(tokenizer *t, size_t n) {
     if (!t->vocab.slots || slots > t->vocab.mask + 1) resize(t, slots);
 }
 
-bool vocab_find(const tokenizer *t, const char *text, size_t n, int64_t *id) {
-    return t->vocab.slots && slot_of(t, map_hash(text, n), text, n, id)->entry;
+bool vocab_find_hashed(const tokenizer *t, uint64_t hash, const char *text, size_t n, int64_t *id) {
+    return t->vocab.slots && slot_of(t, hash, text, n, id)->entry;
+}
+
+bool vocab_find(const tokenizer *t, const char *text, size_t n, int64_t *id) { return vocab_find_hashed(t, map_hash(text, n), text, n, id); }
+
+void vocab_touch_slot(const tokenizer *t, uint64_t hash) {
+    if (t->vocab.slots) __builtin_prefetch(&t->vocab.slots[(size_t)hash & t->vocab.mask]);
+}
+
+void vocab_touch_token(const tokenizer *t, uint64_t hash) {
+    const vocab_index *v = &t->vocab;
+    for (size_t i = (size_t)hash & v->mask; v->slots && v->slots[i].entry; i = (i + 1) & v->mask)
+        if (v->slots[i].hash == (uint32_t)(hash >> 32)) {
+            if (!(v->slots[i].entry & FORMER)) __builtin_prefetch(&t->tokens[v->slots[i].entry - 1]);
+            return;
+        }
 }
 
 void vocab_put(tokenizer *t, int32_t id) {
