@@ -144,6 +144,7 @@ const placement *runner_placement(const runner *r) { return r->placed; }
 kv *runner_kv(runner *r) { return r->kv; }
 const char *runner_backend_name(const runner *r) { return r->backend->name; }
 int runner_threads(const runner *r) { return pool_threads(r->pool); }
+pool *runner_pool(runner *r) { return r->pool; }
 precision runner_precision(const runner *r) { return r->precision; }
 
 kv_name runner_root_name(const runner *r, uint8_t rope, const void *tenant, size_t n) {

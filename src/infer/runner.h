@@ -39,6 +39,7 @@ const placement *runner_placement(const runner *r); /* NULL in exact mode */
 kv *runner_kv(runner *r);
 const char *runner_backend_name(const runner *r);
 int runner_threads(const runner *r);
+pool *runner_pool(runner *r); /* between two steps it is idle */
 precision runner_precision(const runner *r);
 
 /* The name that all pages of a session start from. tenant: isolates what may be shared (NULL, 0: none). */
