@@ -144,6 +144,7 @@ engine *engine_start(runner *r, size_t n_known, err *e) {
     if (sample_scratch_new(&en->scratch, runner_model(r)->spec.vocab, e)) {
         if (pthread_create(&en->thread, NULL, engine_main, en) == 0) return en;
         err_set(e, ERR_IO, "the system refuses another thread");
+        err_hint(e, "free memory, or raise the limits of this process (ulimit -u for threads, ulimit -v for memory)");
     }
     sched_free(&en->sched);
     sample_scratch_free(&en->scratch);
