@@ -1,6 +1,5 @@
 /* pingti perplexity: exp of the mean negative log-likelihood of a text, by a stated protocol; and what fast mode costs. */
 #include "cli/input.h"
-#include "cli/interrupt.h"
 #include "cli/loaded.h"
 #include "cli/out.h"
 #include "cli/term.h"
@@ -115,15 +114,12 @@ static bool measure_windows(measure *m, err *e) {
     if (!ids) return false;
     m->ids = ids;
     progress_start(&p, "measuring", "tokens", (double)(m->n_windows * m->window), m->o->quiet);
-    interrupt_soft(true);
     for (size_t w = 0; ok && w < m->n_windows; w++) {
         for (size_t i = 0; i < m->window; i++) ids[i] = m->tokens.ids[w * m->window + i];
         if (m->bos >= 0) ids[0] = m->bos;
         ok = (!m->reference || run_window(m, m->l->exact, on_exact_row, e)) && run_window(m, m->l->runner, on_row, e);
         progress_step(&p, (double)((w + 1) * m->window));
-        if (ok && interrupt_seen()) ok = err_set(e, ERR_CANCELLED, "interrupted after %zu of %zu windows", w + 1, m->n_windows);
     }
-    interrupt_soft(false);
     progress_end(&p);
     free(ids);
     return ok;

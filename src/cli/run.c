@@ -92,6 +92,7 @@ static void on_token(void *ctx, const sampled *t) {
 static bool on_text(void *ctx, const char *text, size_t n) {
     run_flow *f = ctx;
     bool ok = true;
+    interrupt_patience(2); /* an answer is kept as far as it came; before it there is nothing to keep */
     if (f->o->json || f->o->stream_json) buf_put(&f->text, text, n);
     if (f->o->stream_json) ok = out_json(json_pack("{s:o}", "text", out_json_text(text, n)), false);
     else if (!f->o->json) ok = out_answer(text, n), f->mid_line = n ? text[n - 1] != '\n' : f->mid_line;
@@ -172,6 +173,7 @@ static int run(const void *options, opt_state *s) {
     int status;
     const char *path = choice_path(&o->choice, NULL, &e);
     if (!path) return cli_fail(&e);
+    interrupt_patience(1);
     if (o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
     bool ok = input_text(o->file, opt_arg(s, 0), &text, &e) && (l = open_llm(path, &o->engine, o->quiet, &e)) &&
               (o->chat ? chat_prompt(o, l, &text, &prompt, &e) : plain_prompt(o, l, &text, &prompt, &e));
