@@ -191,7 +191,9 @@ static int run(const void *options, opt_state *s) {
     const char *path = choice_path(&o->choice, NULL, &e);
     bool ok = path && (m.window >= 4 || err_set(&e, ERR_USAGE, "a window has at least 4 tokens"));
     if (ok && o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
-    ok = ok && input_text(opt_arg(s, 0), NULL, &text, &e) && measure_text(&m, path, &text, &e);
+    ok = ok && input_text(opt_arg(s, 0), NULL, &text, &e);
+    if (ok && !o->quiet) input_note_broken(&text);
+    ok = ok && measure_text(&m, path, &text, &e);
     if (ok && o->json) out_json(result_json(&m), true);
     else if (ok) print_result(&m);
     int status = ok ? out_status() : cli_fail(&e);

@@ -177,6 +177,7 @@ static int run(const void *options, opt_state *s) {
     if (o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
     bool ok = input_text(o->file, opt_arg(s, 0), &text, &e) && (l = open_llm(path, &o->engine, o->quiet, &e)) &&
               (o->chat ? chat_prompt(o, l, &text, &prompt, &e) : plain_prompt(o, l, &text, &prompt, &e));
+    if (ok && !o->quiet) input_note_broken(&text);
     status = ok ? answer(o, s, l, &prompt, &e) : cli_fail(&e);
     interrupt_watch(NULL);
     llm_close(l);
