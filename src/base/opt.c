@@ -493,8 +493,8 @@ void opt_help(const opt_spec *spec, bool colour, int width, buf *out) {
     buf_printf(out, "\n%sElsewhere%s\n", bold, plain);
     buf_puts(out, "  ");
     put_wrapped(out,
-                "Every option can also stand in the environment (the name in brackets) or in the config file as `name = value`;\n"
-                "the command line wins over the environment, that over the config file.",
+                "Every option can also stand in the environment (the name in brackets) or, as `name = value`, in the config file "
+                "(~/.config/pingti/config; PINGTI_CONFIG names another). The command line wins over the environment, and that over the config file.",
                 2, 2, width);
     buf_putc(out, '\n');
 }

@@ -1,6 +1,5 @@
 /* pingti perplexity: exp of the mean negative log-likelihood of a text, by a stated protocol; and what fast mode costs. */
 #include "cli/input.h"
-#include "cli/interrupt.h"
 #include "cli/loaded.h"
 #include "cli/out.h"
 #include "cli/term.h"
@@ -115,15 +114,12 @@ static bool measure_windows(measure *m, err *e) {
     if (!ids) return false;
     m->ids = ids;
     progress_start(&p, "measuring", "tokens", (double)(m->n_windows * m->window), m->o->quiet);
-    interrupt_soft(true);
     for (size_t w = 0; ok && w < m->n_windows; w++) {
         for (size_t i = 0; i < m->window; i++) ids[i] = m->tokens.ids[w * m->window + i];
         if (m->bos >= 0) ids[0] = m->bos;
         ok = (!m->reference || run_window(m, m->l->exact, on_exact_row, e)) && run_window(m, m->l->runner, on_row, e);
         progress_step(&p, (double)((w + 1) * m->window));
-        if (ok && interrupt_seen()) ok = err_set(e, ERR_CANCELLED, "interrupted after %zu of %zu windows", w + 1, m->n_windows);
     }
-    interrupt_soft(false);
     progress_end(&p);
     free(ids);
     return ok;
@@ -195,7 +191,9 @@ static int run(const void *options, opt_state *s) {
     const char *path = choice_path(&o->choice, NULL, &e);
     bool ok = path && (m.window >= 4 || err_set(&e, ERR_USAGE, "a window has at least 4 tokens"));
     if (ok && o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
-    ok = ok && input_text(opt_arg(s, 0), NULL, &text, &e) && measure_text(&m, path, &text, &e);
+    ok = ok && input_text(opt_arg(s, 0), NULL, &text, &e);
+    if (ok && !o->quiet) input_note_broken(&text);
+    ok = ok && measure_text(&m, path, &text, &e);
     if (ok && o->json) out_json(result_json(&m), true);
     else if (ok) print_result(&m);
     int status = ok ? out_status() : cli_fail(&e);
