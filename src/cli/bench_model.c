@@ -5,6 +5,7 @@
 #include "cli/bench.h"
 #include "cli/interrupt.h"
 #include "cli/loaded.h"
+#include "cli/profile.h"
 #include "cli/term.h"
 #include <stdio.h>
 #include <string.h>
@@ -117,11 +118,14 @@ int bench_model(const bench_options *o, const char *path) {
     size_t need = ok ? bench_longest(&g) + (size_t)o->depth : 0;
     if (ok && bench_longest(&p) > need) need = bench_longest(&p);
     if (need < 2) need = 2;
-    ok = ok && loaded_open(&l, path, &o->engine, (uint32_t)need, false, &e) && random_ids(&b, need, &e) && measure_all(&b, &p, &g, &e);
+    profile timed = profile_start(&o->engine);
+    ok = ok && loaded_open(&l, path, &o->engine, (uint32_t)need, false, &e) && random_ids(&b, need, &e);
+    if (ok) runner_set_prof(l.runner, timed.prof);
+    ok = ok && measure_all(&b, &p, &g, &e);
     if (ok) show(&b, path);
     int status = ok ? out_status() : cli_fail(&e);
     loaded_close(&l);
     free(b.ids);
     json_decref(b.results);
-    return status;
+    return profile_end(&timed, status);
 }

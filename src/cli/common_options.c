@@ -26,6 +26,7 @@ static const opt_row engine_rows[] = {
     { "exact", 0, OPT_FLAG, AT(exact), "off", NULL, NULL, 0, 0, "f32 activations, as held against other implementations; slower" },
     { "backend", 0, OPT_TEXT, AT(backend), NULL, "NAME", NULL, 0, 0, "where to compute; `pingti doctor` lists what there is" },
     { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this (8G, 512M) beside the mapped weights; 0: what the machine has available" },
+    { "profile", 0, OPT_TEXT, AT(profile), NULL, "FILE", "", 0, 0, "a table of time and bytes by op and layer on standard error at the end; with FILE also a trace for chrome://tracing or ui.perfetto.dev" },
     { "memory-plan", 0, OPT_FLAG, AT(memory_plan), "off", NULL, NULL, 0, 0, "print what would be allocated, and stop" },
 };
 #undef AT
@@ -125,9 +126,10 @@ bool sampling_params(const sampling_options *o, const opt_state *s, const sample
     return true;
 }
 
-llm *open_llm(const char *path, const engine_options *o, bool quiet, err *e) {
+llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof, err *e) {
     runner_options ro;
     if (!engine_runner_options(o, &ro, e)) return NULL;
+    ro.prof = prof;
     llm *l = llm_open(path, &ro, e);
     if (!l) return NULL;
     const memory_plan *p = runner_plan(engine_runner(l->engine));
