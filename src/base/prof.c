@@ -78,7 +78,7 @@ void prof_pass_end(prof *p) {
 }
 
 void prof_add(prof *p, size_t name, double start, const prof_work *w) {
-    assert(name < p->n_names && w->unit < PROF_UNITS);
+    assert(name < p->n_names);
     prof_sum *s = &p->sums[row_of(p, p->layer) * p->n_names + name];
     double seconds = prof_now() - start;
     s->calls++;
@@ -86,8 +86,12 @@ void prof_add(prof *p, size_t name, double start, const prof_work *w) {
     s->weight_bytes += w->weight_bytes;
     s->cache_bytes += w->cache_bytes;
     s->row_bytes += w->row_bytes;
-    s->ops[w->unit] += w->ops;
-    put_event(p, (event){ start, seconds, (int)name, p->layer, w->weight_bytes, w->cache_bytes, w->ops, 0 });
+    uint64_t ops = 0;
+    for (int u = 0; u < PROF_UNITS; u++) {
+        s->ops[u] += w->ops[u];
+        ops += w->ops[u];
+    }
+    put_event(p, (event){ start, seconds, (int)name, p->layer, w->weight_bytes, w->cache_bytes, ops, 0 });
 }
 
 void prof_clear(prof *p) {

@@ -15,8 +15,7 @@ typedef struct prof_work {
     uint64_t weight_bytes; /* read from weights */
     uint64_t cache_bytes;  /* read from the cache of keys and values */
     uint64_t row_bytes;    /* activations read and written */
-    uint64_t ops;          /* a multiply-add is two */
-    unsigned unit;         /* which of the PROF_UNITS kinds of arithmetic the ops are */
+    uint64_t ops[PROF_UNITS]; /* by kind of arithmetic; a multiply-add is two */
 } prof_work;
 
 typedef struct prof_sum {

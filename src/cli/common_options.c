@@ -27,6 +27,8 @@ static const opt_row engine_rows[] = {
     { "backend", 0, OPT_TEXT, AT(backend), NULL, "NAME", NULL, 0, 0, "where to compute; `pingti doctor` lists what there is" },
     { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this (8G, 512M) beside the mapped weights; 0: what the machine has available" },
     { "profile", 0, OPT_TEXT, AT(profile), NULL, "FILE", "", 0, 0, "a table of time and bytes by op and layer on standard error at the end; with FILE also a trace for chrome://tracing or ui.perfetto.dev" },
+    { "packed-dir", 0, OPT_TEXT, AT(packed_dir), NULL, "DIR", NULL, 0, 0, "keep weights, packed for this program's products, here, so that the next start is quick; not given: a folder beside the other caches (pingti doctor names it); none: in memory alone" },
+    { "packed-limit", 0, OPT_SIZE, AT(packed_limit), "32G", "SIZE", NULL, 0, 1e18, "room for all packed weights together; the least recently used are removed; 0: no limit" },
     { "memory-plan", 0, OPT_FLAG, AT(memory_plan), "off", NULL, NULL, 0, 0, "print what would be allocated, and stop" },
 };
 #undef AT
@@ -70,13 +72,24 @@ static bool unknown_backend(const char *name, err *e) {
     return err_hint(e, "`pingti doctor` says what each can do");
 }
 
+bool engine_packed_dir(const engine_options *o, char *out, size_t cap, err *e) {
+    char *cache = o->packed_dir ? NULL : cli_xdg_dir("XDG_CACHE_HOME", ".cache");
+    int n = 0;
+    *out = 0;
+    if (cache) n = snprintf(out, cap, "%s/packed", cache);
+    else if (o->packed_dir && strcmp(o->packed_dir, "none") != 0) n = snprintf(out, cap, "%s", o->packed_dir);
+    free(cache);
+    return n < (int)cap || err_set(e, ERR_USAGE, "the folder for packed weights has too long a name") || err_expected(e, "less than %zu bytes", cap);
+}
+
 bool engine_runner_options(const engine_options *o, runner_options *out, err *e) {
     static const dtype cache_types[] = { DTYPE_F16, DTYPE_Q8_0, DTYPE_F32 };
     if (o->backend && !backend_find(o->backend)) return unknown_backend(o->backend, e);
     *out = (runner_options){ .threads = (int)o->threads, .context = (uint32_t)o->context, .cache_tokens = (uint32_t)o->cache_tokens,
                              .batch_tokens = (uint32_t)o->batch, .cache_type = cache_types[o->cache_type],
-                             .precision = o->exact ? PRECISION_EXACT : PRECISION_FAST, .backend = o->backend, .memory_limit = o->memory_limit };
-    return true;
+                             .precision = o->exact ? PRECISION_EXACT : PRECISION_FAST, .backend = o->backend, .memory_limit = o->memory_limit,
+                             .place.limit = o->packed_limit };
+    return engine_packed_dir(o, out->place.dir, sizeof out->place.dir, e);
 }
 
 static bool parse_bias(const char *text, logit_bias *b, err *e) {
@@ -126,12 +139,34 @@ bool sampling_params(const sampling_options *o, const opt_state *s, const sample
     return true;
 }
 
+static void packing_moved(void *ctx, uint64_t done, uint64_t total) {
+    progress *p = ctx;
+    if (!p->what) progress_start(p, "packing weights", "MiB", (double)total / 1048576, p->quiet);
+    progress_step(p, (double)done / 1048576);
+}
+
+/* Once for every model file: it takes as long as reading it. */
+void say_placed(const placement *p) {
+    char reason[1024];
+    if (!p) return;
+    if (p->trouble.code) {
+        err_format(&p->trouble, reason, sizeof reason);
+        log_warn("packed weights stay in memory: %s", reason);
+    } else if (p->kind == PLACE_FILE_MADE)
+        fprintf(stderr, "Weights packed into %s (%s); the next start takes them from there.\n", p->path, show_bytes(p->bytes).text);
+}
+
 llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof, err *e) {
     runner_options ro;
+    progress packing = { .quiet = quiet };
     if (!engine_runner_options(o, &ro, e)) return NULL;
     ro.prof = prof;
+    ro.place.progress = packing_moved;
+    ro.place.progress_ctx = &packing;
     llm *l = llm_open(path, &ro, e);
+    if (packing.what) progress_end(&packing);
     if (!l) return NULL;
+    if (!quiet) say_placed(runner_placement(engine_runner(l->engine)));
     const memory_plan *p = runner_plan(engine_runner(l->engine));
     if (p->context_lowered && !quiet)
         log_warn("the context is lowered to %u of the model's %u tokens: memory has %s available (a smaller --cache-type helps)", p->context,
@@ -141,8 +176,8 @@ llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof,
 }
 
 json_t *memory_plan_json(const memory_plan *p) {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "weights_mapped", (json_int_t)p->weights_mapped, "weights_copied",
-                     (json_int_t)p->weights_copied, "kv_bytes", (json_int_t)p->kv_bytes, "kv_bytes_per_token",
+    return json_pack("{s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "weights_mapped", (json_int_t)p->weights_mapped, "weights_copied",
+                     (json_int_t)p->weights_copied, "weights_packed", (json_int_t)p->weights_packed, "packed_in_file", (int)p->packed_in_file, "kv_bytes", (json_int_t)p->kv_bytes, "kv_bytes_per_token",
                      (json_int_t)p->kv_bytes_per_token, "scratch", (json_int_t)p->scratch, "total", (json_int_t)p->total, "available",
                      (json_int_t)p->available, "context", (json_int_t)p->context, "batch_tokens", (json_int_t)p->batch_tokens,
                      "context_lowered", (int)p->context_lowered);
@@ -151,6 +186,7 @@ json_t *memory_plan_json(const memory_plan *p) {
 static void print_plan(const memory_plan *p) {
     out_printf("weights, mapped from the file  %12s\n", show_bytes(p->weights_mapped).text);
     out_printf("weights, copied                %12s\n", show_bytes(p->weights_copied).text);
+    if (p->weights_packed) out_printf("weights, packed in %-6s      %12s  (then the mapped pages are let go)\n", p->packed_in_file ? "a file" : "memory", show_bytes(p->weights_packed).text);
     out_printf("cache for %-8u tokens      %12s  (%s a token)\n", p->cache_tokens, show_bytes(p->kv_bytes).text, show_bytes(p->kv_bytes_per_token).text);
     out_printf("activations for %-5u rows     %12s\n", p->batch_tokens, show_bytes(p->scratch).text);
     out_printf("to allocate                    %12s  of %s available\n", show_bytes(p->total).text, show_bytes(p->available).text);

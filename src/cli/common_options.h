@@ -22,7 +22,8 @@ typedef struct engine_options {
     uint64_t context, cache_tokens, memory_limit;
     int cache_type;
     bool exact, memory_plan;
-    const char *backend, *profile;
+    const char *backend, *packed_dir, *profile;
+    uint64_t packed_limit;
 } engine_options;
 extern const opt_table engine_table;
 
@@ -39,6 +40,10 @@ extern const opt_table sampling_table;
 const char *choice_path(const model_choice *c, const char *argument, err *e);
 
 bool engine_runner_options(const engine_options *o, runner_options *out, err *e);
+/* The folder of packed weights, "" when there is none. */
+bool engine_packed_dir(const engine_options *o, char *out, size_t cap, err *e);
+/* Says on standard error what became of packed weights, where there is something to say. NULL: nothing. */
+void say_placed(const placement *p);
 /* The model's own defaults with what was given over them; the seed is drawn when none was given. bias: free() later. */
 bool sampling_params(const sampling_options *o, const opt_state *s, const sample_params *defaults, sample_params *out, logit_bias **bias,
                      err *e);

@@ -1,4 +1,5 @@
 /* What running a model takes, before anything is allocated: what does not fit is refused with both numbers. */
+#include "backend/backend.h"
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "infer/plan.h"
@@ -24,8 +25,9 @@ static uint64_t scratch_bytes(const model_spec *s, uint64_t rows) {
 static bool too_big(const memory_plan *p, err *e) {
     return err_set(e, ERR_MEMORY, "the model with this context does not fit in memory") ||
            err_expected(e, "at most %.1f MiB available", (double)p->available / 1048576) ||
-           err_got(e, "%.1f MiB needed (%.1f MiB cache for %u tokens, %.1f MiB scratch, %.1f MiB copies)", (double)p->total / 1048576,
-                   (double)p->kv_bytes / 1048576, p->cache_tokens, (double)p->scratch / 1048576, (double)p->weights_copied / 1048576) ||
+           err_got(e, "%.1f MiB needed (%.1f MiB cache for %u tokens, %.1f MiB scratch, %.1f MiB copies, %.1f MiB packed weights)", (double)p->total / 1048576,
+                   (double)p->kv_bytes / 1048576, p->cache_tokens, (double)p->scratch / 1048576, (double)p->weights_copied / 1048576,
+                   p->packed_in_file ? 0.0 : (double)p->weights_packed / 1048576) ||
            err_hint(e, "use a shorter context (--ctx), a smaller cache format (--cache-type q8_0) or a smaller batch (--batch)");
 }
 
@@ -33,7 +35,7 @@ static bool size_cache(memory_plan *p, const kv_view *view, uint32_t tokens, err
     p->pages = (uint32_t)(((uint64_t)tokens + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS);
     p->cache_tokens = p->pages * KV_PAGE_TOKENS;
     if (!mem_mul(p->pages, view->page_bytes, &p->kv_bytes)) return err_set(e, ERR_LIMIT, "a cache of %u tokens is too large", tokens);
-    p->total = p->kv_bytes + p->scratch + p->weights_copied;
+    p->total = p->kv_bytes + p->scratch + p->weights_copied + (p->packed_in_file ? 0 : p->weights_packed);
     return true;
 }
 
@@ -47,6 +49,9 @@ bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, e
                err_got(e, "%u tokens", o->context);
     p->context = o->context ? o->context : m->spec.context;
     p->scratch = scratch_bytes(&m->spec, p->batch_tokens);
+    const backend *b = o->backend ? backend_find(o->backend) : backend_at(0);
+    p->weights_packed = b && o->precision == PRECISION_FAST ? place_bytes(m, b) : 0;
+    p->packed_in_file = place_wants_file(&o->place, p->weights_packed);
     p->available = o->memory_limit ? o->memory_limit : cpu_memory_available();
     uint32_t tokens = o->cache_tokens ? o->cache_tokens : p->context;
     if (!size_cache(p, &view, tokens, e)) return false;

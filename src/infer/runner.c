@@ -22,6 +22,7 @@ struct runner {
     dtype cache_type;
     pool *pool;
     kv *kv;
+    placement *placed; /* fast mode */
     arena *scratch;
     prof *prof;
     batch_memory rows;
@@ -52,18 +53,24 @@ static bool backend_computes(const backend *b, const weight *w, op_id op, err *e
            err_where(e, "tensor '%s'", w->name);
 }
 
+typedef struct fit {
+    const backend *b;
+    err *e;
+} fit;
+
+static bool weight_fits(void *ctx, const weight *w, op_id op) {
+    const fit *f = ctx;
+    return backend_computes(f->b, w, op, f->e);
+}
+
 static bool backend_fits(const backend *b, const model *m, err *e) {
-    if (!backend_computes(b, &m->embed, OP_ID_embed, e) || !backend_computes(b, &m->output, OP_ID_linear, e)) return false;
+    fit f = { b, e };
+    if (!backend_computes(b, &m->embed, OP_ID_embed, e) || !model_each_weight(m, weight_fits, &f)) return false;
     for (uint32_t il = 0; il < m->spec.layers; il++) {
         const layer *l = &m->layers[il];
-        const weight *dense[] = { &l->q, &l->k, &l->v, &l->o, &l->q_a, &l->q_b, &l->kv_a, &l->ffn.gate, &l->ffn.up, &l->ffn.down,
-                                  &l->router, &l->shared.gate, &l->shared.up, &l->shared.down };
-        const weight *experts[] = { &l->experts.gate, &l->experts.up, &l->experts.down };
-        for (size_t i = 0; i < sizeof dense / sizeof *dense; i++)
-            if (!backend_computes(b, dense[i], OP_ID_linear, e)) return false;
-        for (size_t i = 0; i < 3; i++)
-            if (!backend_computes(b, experts[i], OP_ID_moe_linear, e)) return false;
-        if (!backend_computes(b, &l->k_b, OP_ID_linear_heads, e) || !backend_computes(b, &l->v_b, OP_ID_linear_heads, e)) return false;
+        if (!backend_computes(b, &l->router, OP_ID_linear, e) || !backend_computes(b, &l->k_b, OP_ID_linear_heads, e) ||
+            !backend_computes(b, &l->v_b, OP_ID_linear_heads, e))
+            return false;
     }
     return true;
 }
@@ -83,7 +90,20 @@ static const backend *choose_backend(const char *name, err *e) {
     return b;
 }
 
-runner *runner_new(const model *m, const runner_options *o, err *e) {
+/* Packed weights that were to be a file but came to lie in memory must fit there. */
+static bool place(runner *r, model *m, const runner_options *o, err *e) {
+    if (r->precision != PRECISION_FAST) return true;
+    r->placed = place_weights(m, r->backend, r->pool, r->model_digest, &o->place, e);
+    if (!r->placed) return false;
+    bool moved = r->plan.packed_in_file && r->placed->kind == PLACE_MEMORY;
+    r->plan.packed_in_file = r->plan.packed_in_file && !moved;
+    if (moved) r->plan.total += r->plan.weights_packed;
+    if (!moved || r->plan.total <= r->plan.available) return true;
+    *e = r->placed->trouble;
+    return err_hint(e, "in memory the packed weights do not fit: %.1f MiB needed, %.1f MiB available", (double)r->plan.total / 1048576, (double)r->plan.available / 1048576);
+}
+
+runner *runner_new(model *m, const runner_options *o, err *e) {
     runner *r = mem_must(1, sizeof *r);
     r->m = m;
     r->precision = o->precision;
@@ -100,11 +120,14 @@ runner *runner_new(const model *m, const runner_options *o, err *e) {
     }
     r->pool = pool_new(o->threads > 0 ? o->threads : cpu_count());
     digest_model(m, r->model_digest);
-    return r;
+    if (place(r, m, o, e)) return r;
+    runner_free(r);
+    return NULL;
 }
 
 void runner_free(runner *r) {
     if (!r) return;
+    place_free(r->placed);
     pool_free(r->pool);
     kv_free(r->kv);
     arena_free(r->scratch);
@@ -119,6 +142,7 @@ void runner_free(runner *r) {
 
 const memory_plan *runner_plan(const runner *r) { return &r->plan; }
 const model *runner_model(const runner *r) { return r->m; }
+const placement *runner_placement(const runner *r) { return r->placed; }
 kv *runner_kv(runner *r) { return r->kv; }
 const char *runner_backend_name(const runner *r) { return r->backend->name; }
 int runner_threads(const runner *r) { return pool_threads(r->pool); }

@@ -4,7 +4,7 @@
 #define PINGTI_INFER_RUNNER_H
 #include "infer/kv.h"
 #include "infer/seq.h"
-#include "model/model.h"
+#include "model/place.h"
 
 typedef struct runner_options {
     int threads;             /* 0: all processors of this process */
@@ -16,11 +16,14 @@ typedef struct runner_options {
     const char *backend;     /* NULL: the default */
     prof *prof;              /* times every pass; borrowed, NULL: none */
     uint64_t memory_limit;   /* bytes for everything but the mapped weights; 0: what the machine has available */
+    place_options place;     /* where packed weights are kept (fast mode); small ones always in memory */
 } runner_options;
 
 /* What it takes, before anything is allocated. */
 typedef struct memory_plan {
     uint64_t weights_mapped, weights_copied, kv_bytes, kv_bytes_per_token, scratch, total, available;
+    uint64_t weights_packed;  /* for fast products, in place of the mapped ones: in a mapped file, or in memory (then part of total) */
+    bool packed_in_file;
     uint32_t context, cache_tokens, pages, batch_tokens;
     bool context_lowered; /* the model's own context did not fit; the caller says so */
 } memory_plan;
@@ -28,10 +31,12 @@ typedef struct memory_plan {
 typedef struct runner runner;
 
 bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, err *e); /* refuses what does not fit, with both numbers */
-runner *runner_new(const model *m, const runner_options *o, err *e);
+/* The model must not be in use by another runner in fast mode: its weights are placed for this one. */
+runner *runner_new(model *m, const runner_options *o, err *e);
 void runner_free(runner *r);
 const memory_plan *runner_plan(const runner *r);
 const model *runner_model(const runner *r);
+const placement *runner_placement(const runner *r); /* NULL in exact mode */
 kv *runner_kv(runner *r);
 const char *runner_backend_name(const runner *r);
 int runner_threads(const runner *r);

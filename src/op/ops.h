@@ -26,6 +26,12 @@ typedef struct backend {
     const char *name;
     /* NULL: every storage format; otherwise what this backend computes. Asked at load, so that the hot path never is. */
     bool (*has)(op_id op, dtype weights);
+    /* A layout of its own for the weights of fast linear products, made once (model/place.h): how many units of equal size a tensor takes,
+     * all its matrices together (0: rows serve), and units [from, to) of it. NULL, all of them: this backend always reads rows. */
+    const char *place_version;
+    uint64_t (*place_units)(const tensor *w);
+    uint64_t (*place_unit_bytes)(const tensor *w);
+    void (*place)(const tensor *w, uint64_t from, uint64_t to, void *at);
 #define OP(NAME) void (*NAME)(const fwd *f, const NAME##_args *a);
 #include "op/ops.def"
 #undef OP
@@ -50,7 +56,8 @@ typedef enum op_unit { OP_UNIT_F32, OP_UNIT_BF16, OP_UNIT_INT8 } op_unit;
 op_unit op_unit_of(precision p, const tensor *w);
 const char *op_unit_name(op_unit u);
 
-/* f32 [rows, cols] from the pass's arena, zeroed; with a gradient when recording. */
+/* f32 [rows, cols] from the pass's arena. Not set: every op writes every element of its outputs. When recording it is zeroed and
+ * has a gradient, zeroed too. */
 tensor *fwd_tensor(const fwd *f, uint64_t rows, uint64_t cols);
 /* Columns [col, col+cols) of x, sharing its memory and gradient. */
 tensor *fwd_columns(const fwd *f, const tensor *x, uint64_t col, uint64_t cols);

@@ -19,7 +19,7 @@ class Machine(CliCase):
 
     def test_every_instruction_set_has_its_loops(self):
         seen = set()
-        for isa in ("scalar", "avx2", "avx512", "avx512vnni"):
+        for isa in ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16"):
             result = json.loads(self.answers("bench", "--machine", "--json", "-t", "1", env={"PINGTI_ISA": isa}))
             self.assertGreater(result["int8_ops"], 0)
             seen.add((result["kernels"], result["f32_instructions"]))

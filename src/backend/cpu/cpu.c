@@ -1,10 +1,27 @@
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/panel.h"
 
 static bool has(op_id op, dtype weights) { return (void)op, weights < DTYPE_COUNT; }
+
+/* Panels of all matrices of a stack, one after another. */
+static uint64_t place_units(const tensor *w) { return panel_shape_of(w->type).rows ? w->n * panel_count(w) : 0; }
+
+static void place(const tensor *w, uint64_t from, uint64_t to, void *at) {
+    uint64_t count = panel_count(w), bytes = panel_bytes(w);
+    for (uint64_t end; from < to; from = end) {
+        end = (from / count + 1) * count < to ? (from / count + 1) * count : to;
+        panel_pack(w, from / count, from % count, from % count + (end - from), at);
+        at = (char *)at + (end - from) * bytes;
+    }
+}
 
 const backend backend_cpu = {
     .name = "cpu",
     .has = has,
+    .place_version = "panels 1",
+    .place_units = place_units,
+    .place_unit_bytes = panel_bytes,
+    .place = place,
 #define OP(NAME) .NAME = cpu_##NAME,
 #include "op/ops.def"
 #undef OP

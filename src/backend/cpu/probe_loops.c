@@ -1,10 +1,6 @@
 #include "backend/cpu/probe_loops.h"
 #include "base/cpu.h"
-#include <stdbool.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 enum { LANES = 64 };
 
@@ -54,26 +50,13 @@ const probe_loops probe_plain = {
     .int8 = { plain_int8, LANES * 2.0, "C" },
 };
 
-#if defined(__x86_64__)
-enum { AVX_VNNI = 1u << 4, AVX512_BF16 = 1u << 5 }; /* cpuid leaf 7, subleaf 1, EAX */
-
-static bool has_extra(unsigned bit) {
-    unsigned a = 0, b, c, d;
-    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit);
-}
-
-static probe_loops chosen_x86(cpu_isa isa) {
-    probe_loops l = isa >= CPU_AVX512VNNI ? probe_avx512vnni_loops : isa == CPU_AVX512 ? probe_avx512_loops : probe_avx2_loops;
-    if (isa >= CPU_AVX512VNNI && has_extra(AVX512_BF16)) l.bf16 = probe_avx512bf16;
-    if (isa == CPU_AVX2 && cpu_best_isa() == CPU_AVX2 && has_extra(AVX_VNNI)) l.int8 = probe_avxvnni_int8;
-    return l;
-}
-#endif
-
 probe_loops probe_loops_chosen(void) {
+    probe_loops l = probe_plain;
     cpu_isa isa = cpu_chosen_isa();
 #if defined(__x86_64__)
-    if (isa != CPU_SCALAR) return chosen_x86(isa);
+    if (isa != CPU_SCALAR) l = isa >= CPU_AVX512VNNI ? probe_avx512vnni_loops : isa == CPU_AVX512 ? probe_avx512_loops : probe_avx2_loops;
+    if (isa == CPU_AVXVNNI) l.int8 = probe_avxvnni_int8;
+    if (isa == CPU_AVX512BF16) l.bf16 = probe_avx512bf16;
 #endif
-    return (void)isa, probe_plain;
+    return (void)isa, l;
 }

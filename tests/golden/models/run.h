@@ -87,7 +87,7 @@ static inline bool golden_fits(const model *m, const golden *g, err *e) {
     return true;
 }
 
-static inline runner *golden_runner(const model *m, err *e) {
+static inline runner *golden_runner(model *m, err *e) {
     runner_options o = { .threads = 1, .batch_tokens = 512, .cache_type = DTYPE_F32, .precision = PRECISION_EXACT };
     return runner_new(m, &o, e);
 }

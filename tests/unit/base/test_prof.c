@@ -17,11 +17,11 @@ static void one_pass(prof *p, size_t rows) {
         prof_layer(p, layer);
         double start = prof_now();
         nap();
-        prof_add(p, EAT, start, &(prof_work){ .weight_bytes = 100, .cache_bytes = 7, .ops = 40, .unit = 2 });
+        prof_add(p, EAT, start, &(prof_work){ .weight_bytes = 100, .cache_bytes = 7, .ops = { 0, 0, 40 } });
     }
     prof_layer(p, PROF_NO_LAYER);
     double start = prof_now();
-    prof_add(p, SLEEP, start, &(prof_work){ .row_bytes = 8, .ops = 1 });
+    prof_add(p, SLEEP, start, &(prof_work){ .row_bytes = 8, .ops = { 1 } });
     prof_pass_end(p);
 }
 

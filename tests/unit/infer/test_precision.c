@@ -1,5 +1,6 @@
 /* How far fast mode (int8 activations) is from exact, measured on the golden models and on a real one where it lies beside the
  * checkout, with weights in several block formats: KL divergence and top-1 agreement, each with a bound. */
+#include "unit/infer/encode.h"
 #include "unit/infer/models.h"
 #include "base/mem.h"
 #include "infer/runner.h"
@@ -8,35 +9,7 @@
 
 enum { TOKENS = 256 };
 
-/* The weight re-encoded in a block format, so that fast mode has int8 products to do. */
-static void *encode(weight *w, dtype t) {
-    uint64_t bytes;
-    if (!w->w.data || w->w.n != 1 || w->w.type == t || !dtype_row_bytes(t, w->w.cols, &bytes)) return NULL;
-    char *data = mem_must(w->w.rows, bytes);
-    float *row = mem_must(w->w.cols, sizeof *row);
-    for (uint64_t r = 0; r < w->w.rows; r++) {
-        tensor_row_to_f32(&w->w, 0, r, row);
-        quant_of(t)->from_f32(row, data + r * bytes, w->w.cols);
-    }
-    free(row);
-    w->w.data = data;
-    w->w.stride = bytes;
-    w->w.type = t;
-    return data;
-}
-
-static size_t encode_model(model *m, dtype t, void **memory) {
-    size_t n = 0;
-    for (uint32_t il = 0; il < m->spec.layers; il++) {
-        layer *l = &m->layers[il];
-        weight *all[] = { &l->q, &l->k, &l->v, &l->o, &l->ffn.gate, &l->ffn.up, &l->ffn.down };
-        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-            if ((memory[n] = encode(all[i], t))) n++;
-    }
-    return n;
-}
-
-static float *all_logits(const model *m, precision p, const int32_t *tokens) {
+static float *all_logits(model *m, precision p, const int32_t *tokens) {
     err e = { 0 };
     size_t rows, vocab = m->spec.vocab;
     runner *r = runner_new(m, &(runner_options){ .threads = 2, .context = TOKENS, .batch_tokens = TOKENS, .cache_type = DTYPE_F16, .precision = p }, &e);

@@ -1,0 +1,161 @@
+#include "model/place.h"
+#include "base/mem.h"
+#include "model/place_file.h"
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { ALIGN = 64, TASK_BYTES = 1 << 20, LEAST_FILE = 32 << 20 };
+
+bool model_each_weight(const model *m, bool (*visit)(void *ctx, const weight *w, op_id op), void *ctx) {
+    bool on = visit(ctx, &m->output, OP_ID_linear);
+    for (uint32_t il = 0; on && il < m->spec.layers; il++) {
+        const layer *l = &m->layers[il];
+        const weight *dense[] = { &l->q, &l->k, &l->v, &l->o, &l->q_a, &l->q_b, &l->kv_a, &l->ffn.gate, &l->ffn.up, &l->ffn.down,
+                                  &l->shared.gate, &l->shared.up, &l->shared.down };
+        const weight *experts[] = { &l->experts.gate, &l->experts.up, &l->experts.down };
+        for (size_t i = 0; on && i < sizeof dense / sizeof *dense; i++)
+            if (dense[i]->w.data) on = visit(ctx, dense[i], OP_ID_linear);
+        for (size_t i = 0; on && i < sizeof experts / sizeof *experts; i++)
+            if (experts[i]->w.data) on = visit(ctx, experts[i], OP_ID_moe_linear);
+    }
+    return on;
+}
+
+/* The weights to place and where each begins. */
+typedef struct place_list {
+    const backend *b;
+    struct place_item { tensor *w; uint64_t at, bytes, units; } *items;
+    size_t n, cap;
+    uint64_t bytes;
+} place_list;
+
+static bool add_item(void *ctx, const weight *w, op_id op) {
+    place_list *l = ctx;
+    uint64_t units = l->b->place_units ? l->b->place_units(&w->w) : 0;
+    (void)op;
+    if (!units) return true;
+    if (l->n == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 256;
+        l->items = mem_must_grow(l->items, l->cap, sizeof *l->items);
+    }
+    uint64_t bytes = units * l->b->place_unit_bytes(&w->w);
+    l->items[l->n++] = (struct place_item){ (tensor *)(uintptr_t)&w->w, l->bytes, bytes, units };
+    l->bytes += (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    return true;
+}
+
+static place_list list_of(const model *m, const backend *b) {
+    place_list l = { .b = b };
+    model_each_weight(m, add_item, &l);
+    return l;
+}
+
+uint64_t place_bytes(const model *m, const backend *b) {
+    place_list l = list_of(m, b);
+    free(l.items);
+    return l.bytes;
+}
+
+bool place_wants_file(const place_options *o, uint64_t bytes) { return *o->dir && bytes >= LEAST_FILE; }
+
+typedef struct pack_job {
+    const place_list *l;
+    const struct place_item *item;
+    char *to;
+    uint64_t grain; /* units of a task */
+} pack_job;
+
+static void pack_task(void *ctx, size_t task, int worker) {
+    const pack_job *j = ctx;
+    uint64_t from = task * j->grain, to = from + j->grain < j->item->units ? from + j->grain : j->item->units;
+    (void)worker;
+    j->l->b->place(j->item->w, from, to, j->to + from * j->l->b->place_unit_bytes(j->item->w));
+}
+
+/* The model's own pages of a matrix that now lies elsewhere; they come back from the file when somebody reads them. */
+static void let_go(const void *data, uint64_t bytes) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)data + page - 1) / page * page, to = ((uintptr_t)data + bytes) / page * page;
+    if (from < to) madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+static void let_go_of(const model *m, const tensor *w) {
+    if (w->data == m->embed.w.data && m->spec.d < 8192) return; /* rows of the embedding are read at every token */
+    for (uint32_t i = 0; i < w->n; i++) let_go(tensor_row(w, i, 0), w->rows * w->stride);
+}
+
+static void pack_all(const model *m, const place_list *l, pool *p, char *base, const place_options *o) {
+    uint64_t done = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        const struct place_item *item = &l->items[i];
+        uint64_t grain = TASK_BYTES / l->b->place_unit_bytes(item->w);
+        pack_job j = { l, item, base + item->at, grain ? grain : 1 };
+        pool_run(p, (item->units + j.grain - 1) / j.grain, pack_task, &j);
+        let_go_of(m, item->w);
+        done += item->bytes;
+        if (o->progress) o->progress(o->progress_ctx, done, l->bytes);
+    }
+}
+
+static void *memory_for(uint64_t bytes, err *e) {
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+        err_set(e, ERR_MEMORY, "out of memory for the packed weights");
+        err_got(e, "%llu bytes", (unsigned long long)bytes);
+        return NULL;
+    }
+    madvise(p, bytes, MADV_HUGEPAGE);
+    return p;
+}
+
+static void in_memory(placement *p, const place_list *l, pool *threads, const place_options *o, err *e) {
+    if (!(p->memory = memory_for(l->bytes, e))) return;
+    pack_all(p->m, l, threads, p->memory, o);
+    p->kind = PLACE_MEMORY;
+}
+
+/* A file that exists is mapped; otherwise it is written under another name and renamed when it is whole. */
+static bool in_file(placement *p, const place_list *l, pool *threads, const place_options *o) {
+    place_file f;
+    if (place_file_find(&f, o->dir, p->digest, l->bytes)) {
+        p->kind = PLACE_FILE_FOUND;
+    } else {
+        if (!place_file_make(&f, o->dir, p->digest, l->bytes, o->limit, &p->trouble)) return false;
+        pack_all(p->m, l, threads, f.data, o);
+        if (!place_file_finish(&f, &p->trouble)) return place_file_close(&f), false;
+        p->kind = PLACE_FILE_MADE;
+    }
+    p->memory = f.data;
+    p->path = f.path;
+    return true;
+}
+
+placement *place_weights(model *m, const backend *b, pool *threads, const unsigned char digest[32], const place_options *o, err *e) {
+    placement *p = mem_must(1, sizeof *p);
+    place_list l = list_of(m, b);
+    p->m = m;
+    p->bytes = l.bytes;
+    place_file_digest(p->digest, digest, b->place_version, l.bytes);
+    if (l.bytes && !(place_wants_file(o, l.bytes) && in_file(p, &l, threads, o))) in_memory(p, &l, threads, o, e);
+    for (size_t i = 0; p->memory && i < l.n; i++) l.items[i].w->packed = (char *)p->memory + l.items[i].at;
+    bool failed = l.bytes && !p->memory;
+    free(l.items);
+    if (!failed) return p;
+    place_free(p);
+    return NULL;
+}
+
+static bool forget(void *ctx, const weight *w, op_id op) {
+    (void)ctx, (void)op;
+    ((weight *)(uintptr_t)w)->w.packed = NULL;
+    return true;
+}
+
+void place_free(placement *p) {
+    if (!p) return;
+    model_each_weight(p->m, forget, NULL);
+    place_file f = { .data = p->memory, .bytes = p->bytes, .path = p->path, .fd = -1 };
+    if (p->path) place_file_close(&f);
+    else if (p->memory) munmap(p->memory, p->bytes);
+    free(p);
+}
