@@ -9,6 +9,9 @@ static const opt_row rows[] = {
     { "prompt-lengths", 'p', OPT_TEXT, AT(prompts), "512", "N,N", NULL, 0, 0, "prompt lengths to measure, with commas; 0: none" },
     { "gen-lengths", 'n', OPT_TEXT, AT(generates), "64", "N,N", NULL, 0, 0, "how many tokens to generate one by one; 0: none" },
     { "depth", 'd', OPT_INT, AT(depth), "0", "N", NULL, 0, 1e9, "tokens that are in the cache before generating begins" },
+    { "sequences", 's', OPT_TEXT, AT(sequences), NULL, "N,N", NULL, 0, 0, "also so many sequences at once, each with a prompt of its own (-p) and an answer (-n)" },
+    { "limits", 0, OPT_FLAG, AT(limits), "on", NULL, NULL, 0, 0, "measure the machine beside the model and show shares of its limits; --no-limits: the model alone" },
+    { "plot", 0, OPT_TEXT, AT(plot), NULL, "FILE", NULL, 0, 0, "a roofline picture (SVG) of what was reached and what the machine allows" },
     { "repeat", 'r', OPT_INT, AT(repeats), "3", "N", NULL, 1, BENCH_MAX_REPEATS, "repetitions; the median counts" },
     { "json", 0, OPT_FLAG, AT(json), "off", NULL, NULL, 0, 0, "the results as JSON" },
     { "quiet", 'q', OPT_FLAG, AT(quiet), "off", NULL, NULL, 0, 0, "no progress" },
@@ -51,6 +54,10 @@ double bench_median(double *x, size_t n) {
 static int run(const void *options, opt_state *s) {
     const bench_options *o = options;
     err e = { 0 };
+    if (o->plot && !o->limits) {
+        err_set(&e, ERR_USAGE, "--plot shows the machine's limits, and --no-limits measures none");
+        return cli_fail(&e);
+    }
     if (o->machine) return bench_machine(o);
     const char *path = choice_path(&o->choice, opt_arg(s, 0), &e);
     if (!path) return cli_fail(&e);
@@ -66,6 +73,7 @@ const command command_bench = {
       "  pingti bench --machine\n"
       "  pingti bench -m model.gguf\n"
       "  pingti bench -m model.gguf -p 128,512,4k -n 128 -d 4k -r 5\n"
+      "  pingti bench -m model.gguf -p 128 -n 128 --sequences 1,2,4,8,16 --plot roofline.svg\n"
       "  pingti bench -m model.gguf --threads 8 --json\n",
       parts, sizeof parts / sizeof *parts, 0, 1 },
     sizeof(bench_options), run,

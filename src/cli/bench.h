@@ -2,6 +2,7 @@
 #ifndef PINGTI_CLI_BENCH_H
 #define PINGTI_CLI_BENCH_H
 #include "backend/cpu/probe.h"
+#include "base/json.h"
 #include "cli/common_options.h"
 #include "cli/out.h"
 
@@ -12,7 +13,7 @@ typedef struct bench_options {
     engine_options engine;
     int64_t repeats, depth;
     const char *prompts, *generates, *sequences, *plot, *kernels;
-    bool machine, json, quiet;
+    bool machine, limits, json, quiet;
 } bench_options;
 
 /* Numbers with commas, zeros left out. */
@@ -29,10 +30,15 @@ void bench_put_limits(json_t *object, const probe_limits *l); /* every key of th
 
 /* A model (bench_model.c). */
 int bench_model(const bench_options *o, const char *path);
+void bench_print(const json_t *results); /* the table of its JSON (bench_print.c) */
 
 /* "12.3 GB/s", "456 GOP/s": decimal units, as hardware is described. */
 typedef struct bench_text {
     char text[24];
 } bench_text;
 bench_text bench_rate(double per_second, const char *unit);
+bench_text bench_rate_short(double per_second); /* "10 G" */
+
+/* The roofline picture (bench_plot.c) of `results` under the limits in `machine`; `all` names model, threads and kernels. */
+bool bench_plot(const char *path, const json_t *all, const json_t *machine, const json_t *results, err *e);
 #endif

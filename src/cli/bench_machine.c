@@ -14,6 +14,14 @@ bench_text bench_rate(double per_second, const char *unit) {
     return t;
 }
 
+bench_text bench_rate_short(double v) {
+    bench_text t;
+    int i = 0;
+    for (; i < 4 && v >= 999.5; i++) v /= 1000;
+    snprintf(t.text, sizeof t.text, "%.3g%s", v, (const char *[]){ "", " k", " M", " G", " T" }[i]);
+    return t;
+}
+
 static void put_rate(json_t *j, const char *name, const char *one, probe_rate r) {
     if (!(r.all > 0)) return; /* not measured, or the cache's size is not known */
     json_object_set_new(j, name, json_real(r.all));
@@ -69,12 +77,13 @@ int bench_machine(const bench_options *o) {
     probe *p = probe_new((int)o->engine.threads, &e);
     if (!p) return cli_fail(&e);
     probe_all(p, &l);
-    if (o->json) {
-        json_t *j = json_pack("{s:s, s:s, s:i, s:I}", "processor", cpu_model_name(), "kernels", backend_kernels_name(), "threads", probe_threads(p),
-                              "dram_buffer_bytes", (json_int_t)probe_buffer_bytes(p));
-        bench_put_limits(j, &l);
-        out_json(j, true);
-    } else print_limits(&l, p);
+    json_t *j = json_pack("{s:s, s:s, s:i, s:I}", "processor", cpu_model_name(), "kernels", backend_kernels_name(), "threads", probe_threads(p),
+                          "dram_buffer_bytes", (json_int_t)probe_buffer_bytes(p));
+    bench_put_limits(j, &l);
+    bool ok = !o->plot || bench_plot(o->plot, j, j, NULL, &e);
+    if (ok && o->json) out_json(json_incref(j), true);
+    else if (ok) print_limits(&l, p);
+    json_decref(j);
     probe_free(p);
-    return out_status();
+    return ok ? out_status() : cli_fail(&e);
 }

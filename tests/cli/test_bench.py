@@ -1,9 +1,10 @@
 """pingti bench and --profile: what they print and write. Timing never decides a test."""
 import json
 import unittest
+from xml.etree import ElementTree
 
 import tiny_model
-from cli_case import CliCase
+from cli_case import ROOT, CliCase
 
 RATES = ("dram_read_bytes_per_second", "dram_read_bytes_per_second_1", "f32_flops", "bf16_flops", "int8_ops", "clock_hz",
          "dispatch_seconds", "wake_seconds", "processor_share")
@@ -29,6 +30,71 @@ class Machine(CliCase):
         out = self.answers("bench", "--machine", "-t", "1")
         for word in ("memory, read", "f32 products", "bf16 products", "int8 products", "clock", "GHz"):
             self.assertIn(word, out)
+
+
+class Model(CliCase):
+    def bench(self, *arguments):
+        return json.loads(self.answers("bench", "-m", self.model, "-r", "1", "-q", "--json", *arguments))
+
+    def test_shares_of_the_limits(self):
+        result = self.bench("-p", "8", "-n", "3", "-d", "5")
+        self.assertGreater(result["machine"]["int8_ops"], 0)
+        for row in result["results"]:
+            for key in ("dram_before_bytes_per_second", "dram_after_bytes_per_second", "dram_share", "peak_share", "tokens_per_second"):
+                self.assertGreater(row[key], 0, key)
+            self.assertEqual(row["share"], max(row["dram_share"], row["peak_share"]))
+            self.assertIn(row["limit"], ("memory", "f32", "bf16", "int8"))
+        plain = self.bench("-p", "8", "-n", "3", "-d", "5", "--no-limits")
+        self.assertNotIn("machine", plain)
+        self.assertEqual([r["weight_bytes"] for r in plain["results"]], [r["weight_bytes"] for r in result["results"]])
+
+    def test_bytes_are_those_that_are_read(self):
+        d, ff, kv, vocab = tiny_model.D, tiny_model.FF, tiny_model.D * tiny_model.KV // tiny_model.HEADS, len(tiny_model.TOKENS)
+        layer = 4 * (2 * d * d + 2 * kv * d + 3 * d * ff + 2 * d)
+        step = tiny_model.LAYERS * layer + 4 * (vocab * d + d) + 4 * d  # the output matrix, and one row of the embedding
+        row = self.bench("-p", "0", "-n", "3", "-d", "5", "--no-limits", "--exact")["results"][0]
+        self.assertEqual(row["weight_bytes"], 3 * step)
+        cached = tiny_model.LAYERS * 2 * kv * 2  # K and V of a token as F16
+        self.assertGreaterEqual(row["cache_bytes"], (6 + 7 + 8) * cached)  # a layout may pad
+        self.assertLessEqual(row["cache_bytes"], 4 * (6 + 7 + 8) * cached)
+
+    def test_active_experts_alone_are_read(self):
+        folder = ROOT / "tests/golden/models/mixtral"
+        config = json.loads((folder / "config.json").read_text())
+        full = json.loads(self.answers("bench", "-m", folder, "-p", "0", "-n", "1", "-r", "1", "-q", "--json", "--no-limits"))
+        experts, active = config["num_local_experts"], config["num_experts_per_tok"]
+        self.assertLess(active, experts)
+        one = 3 * config["hidden_size"] * config["intermediate_size"]
+        spared = config["num_hidden_layers"] * (experts - active) * one
+        self.assertLess(full["results"][0]["weight_bytes"], full["weight_bytes"] - spared)
+
+    def test_sequences(self):
+        result = self.bench("-p", "6", "-n", "4", "--sequences", "1,3", "--no-limits")
+        batches = [r for r in result["results"] if r["kind"] == "batch"]
+        self.assertEqual([(b["sequences"], b["prompt_tokens"], b["generated_tokens"]) for b in batches], [(1, 6, 4), (3, 6, 4)])
+        one, three = batches
+        for b in batches:
+            for key in ("prompt_tokens_per_second", "generated_tokens_per_second", "total_tokens_per_second"):
+                self.assertGreater(b[key], 0)
+        # a step of three sequences reads the layers' weights once
+        self.assertLess(three["generate"]["weight_bytes"], 1.1 * one["generate"]["weight_bytes"])
+        self.assertEqual(three["generate"]["cache_bytes"], 3 * one["generate"]["cache_bytes"])
+        self.assertEqual(three["prompt"]["ops"], 3 * one["prompt"]["ops"])
+        self.assertIn("3 x generate", self.answers("bench", "-m", self.model, "-p", "6", "-n", "4", "-s", "3", "-r", "1", "-q", "--no-limits"))
+        self.refused("bench", "-m", self.model, "-p", "4", "-n", "2", "-s", "600", "--no-limits", says=("600", "512"), status=2)
+        self.refused("bench", "-m", self.model, "-p", "0", "-n", "0", status=2, says="nothing to measure")
+
+    def test_plot(self):
+        file = self.home / "roof & line.svg"
+        self.answers("bench", "-m", self.model, "-p", "8", "-n", "2", "-s", "2", "-r", "1", "-q", "--plot", file)
+        svg = ElementTree.parse(file).getroot()
+        words = " ".join(t.text for t in svg.iter("{http://www.w3.org/2000/svg}text"))
+        for word in ("tiny.gguf", "int8 peak", "f32 peak", "memory", "prompt 8", "generate", "2 prompts", "2 answers"):
+            self.assertIn(word, words)
+        self.assertEqual(len(list(svg.iter("{http://www.w3.org/2000/svg}circle"))), 4)
+        self.answers("bench", "--machine", "-t", "1", "--plot", self.home / "machine.svg")
+        ElementTree.parse(self.home / "machine.svg")
+        self.refused("bench", "-m", self.model, "-p", "8", "-r", "1", "-q", "--plot", "/nowhere/x.svg", says="/nowhere/x.svg")
 
 
 class Profile(CliCase):
