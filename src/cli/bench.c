@@ -1,11 +1,12 @@
 /* pingti bench: how fast the machine is, how fast a model runs on it, and how near the one comes to the other. */
-#include "cli/bench.h"
+#include "cli/bench_kernels.h"
 #include <stdio.h>
 #include <string.h>
 
 #define AT(member) offsetof(bench_options, member)
 static const opt_row rows[] = {
     { "machine", 0, OPT_FLAG, AT(machine), "off", NULL, NULL, 0, 0, "measure the machine alone: memory, caches, clock, arithmetic peaks, threads" },
+    { "kernels", 0, OPT_TEXT, AT(kernels), NULL, "REGEX", BENCH_ALL_KERNELS, 0, 0, "every op against the scalar reference, then timed: the cases whose name matches, such as 'linear Q4_0 .* M=8 '" },
     { "prompt-lengths", 'p', OPT_TEXT, AT(prompts), "512", "N,N", NULL, 0, 0, "prompt lengths to measure, with commas; 0: none" },
     { "gen-lengths", 'n', OPT_TEXT, AT(generates), "64", "N,N", NULL, 0, 0, "how many tokens to generate one by one; 0: none" },
     { "depth", 'd', OPT_INT, AT(depth), "0", "N", NULL, 0, 1e9, "tokens that are in the cache before generating begins" },
@@ -59,6 +60,7 @@ static int run(const void *options, opt_state *s) {
         return cli_fail(&e);
     }
     if (o->machine) return bench_machine(o);
+    if (o->kernels) return bench_kernels(o, opt_arg(s, 0) ? opt_arg(s, 0) : o->kernels);
     const char *path = choice_path(&o->choice, opt_arg(s, 0), &e);
     if (!path) return cli_fail(&e);
     return o->engine.memory_plan ? print_memory_plan(path, &o->engine, o->json) : bench_model(o, path);
@@ -67,14 +69,16 @@ static int run(const void *options, opt_state *s) {
 static const opt_part parts[] = { PART(model_choice_table, bench_options, choice), { &table, 0 }, PART(engine_table, bench_options, engine) };
 
 const command command_bench = {
-    { "bench", "bench -m MODEL [options]",
-      "Measures how fast a model reads prompts and generates tokens here: the median of repetitions after one uncounted round. Decoding "
-      "reads all weights for each token, so its bytes per second show how near the memory's limit it is. Close other work first.",
+    { "bench", "bench -m MODEL [options] | bench --machine | bench --kernels [REGEX]",
+      "Measures how fast a model reads prompts and generates tokens here, as the median of repetitions after one uncounted round, and "
+      "what share that is of this machine's own limits: what its memory can be read at, measured beside each phase, and its "
+      "arithmetic peaks. --machine shows those limits alone, --kernels every op by itself. Close other work first.",
       "  pingti bench --machine\n"
       "  pingti bench -m model.gguf\n"
       "  pingti bench -m model.gguf -p 128,512,4k -n 128 -d 4k -r 5\n"
       "  pingti bench -m model.gguf -p 128 -n 128 --sequences 1,2,4,8,16 --plot roofline.svg\n"
-      "  pingti bench -m model.gguf --threads 8 --json\n",
+      "  pingti bench -m model.gguf --threads 8 --json\n"
+      "  pingti bench --kernels \"linear Q4_0 .* M=(1|8) fast\"\n",
       parts, sizeof parts / sizeof *parts, 0, 1 },
     sizeof(bench_options), run,
 };

@@ -6,6 +6,7 @@
 #include "cli/common_options.h"
 #include "cli/out.h"
 
+#define BENCH_ALL_KERNELS ".*" /* what --kernels means alone */
 enum { BENCH_MAX_LENGTHS = 16, BENCH_MAX_REPEATS = 1000 };
 
 typedef struct bench_options {

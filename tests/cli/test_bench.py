@@ -97,6 +97,36 @@ class Model(CliCase):
         self.refused("bench", "-m", self.model, "-p", "8", "-r", "1", "-q", "--plot", "/nowhere/x.svg", says="/nowhere/x.svg")
 
 
+class Kernels(CliCase):
+    def kernels(self, pattern, **env):
+        return json.loads(self.answers("bench", f"--kernels={pattern}", "--json", "--no-limits", "-t", "2", env=env))
+
+    def test_against_the_reference(self):
+        for env in ({}, {"PINGTI_ISA": "avx2"}, {"PINGTI_ISA": "scalar"}):
+            result = self.kernels("linear (Q4_0|Q6_K|BF16) 896x4864 M=(1|2|16) fast|^attn .* depth=127 M=1|^(rmsnorm|rope|moe_route) .*M=8", **env)
+            names = [r["name"] for r in result["results"]]
+            self.assertIn("linear Q6_K 896x4864 M=16 fast", names)
+            self.assertEqual(len([n for n in names if n.startswith("linear")]), 9)
+            self.assertEqual({r["op"] for r in result["results"]}, {"linear", "attn", "rmsnorm", "rope", "moe_route"})
+            self.assertTrue(all(r["ok"] and r["nanoseconds"] > 0 for r in result["results"]))
+            self.assertEqual(result["failed"], 0)
+
+    def test_every_op_has_a_case(self):
+        ops = set()
+        for line in (ROOT / "src/op/ops.def").read_text().splitlines():
+            if line.startswith("OP("):
+                ops.add(line[3:line.index(")")])
+        result = self.kernels("896x4864 M=1 fast|^moe_linear Q4_0 .*M=1 fast|^[^m].* M=1$|^moe_(route|combine) .*M=1$")
+        self.assertEqual({r["op"] for r in result["results"]}, ops)
+
+    def test_for_a_person(self):
+        out = self.answers("bench", "--kernels", "^rmsnorm 896 M=1$", "-t", "1")
+        self.assertIn("rmsnorm 896 M=1 ", out)
+        self.assertIn("1 cases, 0 failed", out)
+        self.refused("bench", "--kernels=(", status=2, says="(")
+        self.assertIn("matches", self.pingti("bench", "--kernels=nothing", "--no-limits", "-t", "1")[2])
+
+
 class Profile(CliCase):
     def trace(self, path):
         trace = json.loads(path.read_text())
