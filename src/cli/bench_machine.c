@@ -25,7 +25,7 @@ bench_text bench_rate_short(double v) {
 static void put_rate(json_t *j, const char *name, const char *one, probe_rate r) {
     if (!(r.all > 0)) return; /* not measured, or the cache's size is not known */
     json_object_set_new(j, name, json_real(r.all));
-    json_object_set_new(j, one, json_real(r.one));
+    if (r.one > 0) json_object_set_new(j, one, json_real(r.one));
 }
 
 void bench_put_limits(json_t *j, const probe_limits *l) {
@@ -65,7 +65,8 @@ static void print_limits(const probe_limits *l, const probe *p) {
     print_line("bf16 products", l->bf16, "OP/s", l->bf16_by);
     print_line("int8 products", l->int8, "OP/s", l->int8_by);
     out_printf("%-22s %12s\n", "clock", bench_rate(l->clock, "Hz").text);
-    out_printf("\n%d threads meet and part in %.1f us, after a pause in %.1f us.\n", probe_threads(p), l->dispatch * 1e6, l->wake * 1e6);
+    out_puts("\n");
+    if (probe_threads(p) > 1) out_printf("%d threads meet and part in %.1f us, after a pause in %.1f us.\n", probe_threads(p), l->dispatch * 1e6, l->wake * 1e6);
     if (l->processor_share < 0.95)
         out_printf("Other work is on this machine: a busy thread was given %.0f %% of a processor, and all rates are lower for it.\n", 100 * l->processor_share);
     out_printf("Below %.0f int8 operations a byte read, memory is the limit.\n", l->int8.all / l->dram.all);

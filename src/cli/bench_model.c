@@ -23,6 +23,8 @@ typedef struct bench_run {
     loaded *l;
     probe *probe;  /* NULL: no limits wanted */
     probe_limits limits;
+    double *dram;  /* what memory gave beside each phase, two figures for each */
+    size_t n_dram;
     prof *counter; /* of the uncounted round */
     prof *profile; /* of --profile, or NULL */
     int32_t *ids;
@@ -187,6 +189,7 @@ static bool measure(bench_run *b, const phase *p, err *e) {
         progress_step(&b->progress, (double)(b->done += tokens_of(p)));
     }
     if (b->probe) dram[1] = probe_dram(b->probe, true);
+    for (int i = 0; b->probe && i < 2; i++) b->dram[b->n_dram++] = dram[i];
     measured m[2] = { measured_of(prompts, n, work[0]), measured_of(answers, n, work[1]) };
     json_array_append_new(b->results, phase_json(b, p, m, dram));
     return true;
@@ -234,10 +237,12 @@ static bool measure_all(bench_run *b, const phase_list *l, err *e) {
     if (b->probe && b->o->plot) probe_all(b->probe, &b->limits);
     else if (b->probe) probe_peaks(b->probe, &b->limits);
     b->counter = prof_new(op_names(), OP_COUNT, 0, 0);
+    b->dram = mem_must(2 * l->n, sizeof *b->dram);
     progress_start(&b->progress, "measuring", "tokens", (double)l->tokens * (double)b->o->repeats, b->o->quiet);
     interrupt_soft(true);
     bool ok = true;
     for (size_t i = 0; ok && i < l->n; i++) ok = measure(b, &l->items[i], e);
+    if (b->n_dram) b->limits.dram.all = bench_median(b->dram, b->n_dram);
     interrupt_soft(false);
     progress_end(&b->progress);
     return ok;
@@ -285,6 +290,7 @@ int bench_model(const bench_options *o, const char *path) {
     loaded_close(&l);
     probe_free(b.probe);
     prof_free(b.counter);
+    free(b.dram);
     free(b.ids);
     free(phases);
     json_decref(b.results);

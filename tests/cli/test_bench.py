@@ -39,6 +39,9 @@ class Model(CliCase):
     def test_shares_of_the_limits(self):
         result = self.bench("-p", "8", "-n", "3", "-d", "5")
         self.assertGreater(result["machine"]["int8_ops"], 0)
+        beside = [r[k] for r in result["results"] for k in ("dram_before_bytes_per_second", "dram_after_bytes_per_second")]
+        self.assertLessEqual(min(beside), result["machine"]["dram_read_bytes_per_second"])
+        self.assertGreaterEqual(max(beside), result["machine"]["dram_read_bytes_per_second"])
         for row in result["results"]:
             for key in ("dram_before_bytes_per_second", "dram_after_bytes_per_second", "dram_share", "peak_share", "tokens_per_second"):
                 self.assertGreater(row[key], 0, key)
