@@ -38,6 +38,7 @@ typedef struct bench_text {
     char text[24];
 } bench_text;
 bench_text bench_rate(double per_second, const char *unit);
+bench_text bench_time(double seconds); /* three digits: "412 us", "12.3 ms" */
 bench_text bench_rate_short(double per_second); /* "10 G" */
 
 /* The roofline picture (bench_plot.c) of `results` under the limits in `machine`; `all` names model, threads and kernels. */

@@ -206,7 +206,7 @@ void kernel_finish(kernel_run *k, const kernel_case *c) {
     show_share(at_memory, seconds, memory);
     show_share(at_peak, seconds, peak);
     if (!k->o->json)
-        out_printf("%-42s %10.2f us %11s %6s %12s %6s  %s\n", c->name, seconds * 1e6, bench_rate(bytes / seconds, "B/s").text, memory,
+        out_printf("%-42s %10s %11s %6s %12s %6s  %s\n", c->name, bench_time(seconds).text, bench_rate(bytes / seconds, "B/s").text, memory,
                    ops > 0 ? bench_rate(ops / seconds, "OP/s").text : "", peak, verdict);
     json_array_append_new(k->results, json_pack("{s:s, s:s, s:b, s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:s}", "name", c->name, "op", op_name(c->calls[0].op), "ok", (int)ok,
                                                 "same_bits", (int)!c->cmp.differs, "relative_error", c->cmp.error / (c->cmp.largest > 0 ? c->cmp.largest : 1),

@@ -14,6 +14,15 @@ bench_text bench_rate(double per_second, const char *unit) {
     return t;
 }
 
+bench_text bench_time(double s) {
+    static const char *const units[] = { "us", "ms", "s" };
+    bench_text t;
+    int u = 0;
+    for (s *= 1e6; u < 2 && s >= 999.5; u++) s /= 1000;
+    snprintf(t.text, sizeof t.text, "%.*f %s", s >= 99.95 ? 0 : s >= 9.995 ? 1 : 2, s, units[u]);
+    return t;
+}
+
 bench_text bench_rate_short(double v) {
     bench_text t;
     int i = 0;

@@ -15,7 +15,7 @@ static bench_text percent(const json_t *j, const char *key) {
 
 static void print_row(const char *what, const char *tokens, long long depth, const json_t *j) {
     const char *limit = json_string_value(js_get(j, "limit"));
-    out_printf("%-14s %9s %7lld %9s %9.2f %11s %7s %11s %7s  %s\n", what, tokens, depth, show_duration(real_of(j, "median_seconds")).text,
+    out_printf("%-14s %9s %7lld %9s %9.2f %11s %7s %11s %7s  %s\n", what, tokens, depth, bench_time(real_of(j, "median_seconds")).text,
                real_of(j, "tokens_per_second"), bench_rate(real_of(j, "bytes_per_second"), "B/s").text, percent(j, "dram_share").text,
                bench_rate(real_of(j, "ops_per_second"), "OP/s").text, percent(j, "peak_share").text, limit ? limit : "");
 }
