@@ -1,16 +1,16 @@
 /* Routing and weighing of experts. */
 #include "backend/cpu/ref/ref.h"
-#include <math.h>
+#include "tensor/vmath.h"
 #include <string.h>
 
 static void scores_of(const router_spec *s, const float *logits, float *p) {
     if (s->sigmoid) {
-        for (uint32_t e = 0; e < s->experts; e++) p[e] = 1.0f / (1.0f + expf(-logits[e]));
+        for (uint32_t e = 0; e < s->experts; e++) p[e] = vmath_sigmoid(logits[e]);
         return;
     }
     float max = logits[0], sum = 0;
     for (uint32_t e = 1; e < s->experts; e++) max = fmaxf(max, logits[e]);
-    for (uint32_t e = 0; e < s->experts; e++) sum += p[e] = expf(logits[e] - max);
+    for (uint32_t e = 0; e < s->experts; e++) sum += p[e] = vmath_exp(logits[e] - max);
     for (uint32_t e = 0; e < s->experts; e++) p[e] /= sum;
 }
 
