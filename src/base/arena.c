@@ -5,6 +5,13 @@
 
 enum { ALIGN = 64, CHUNK = 1 << 16 };
 
+/* Builds that look for mistakes fill raw memory with NaNs, so that a value that nobody wrote shows. */
+#if !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__)
+enum { ARENA_POISON = 1 };
+#else
+enum { ARENA_POISON = 0 };
+#endif
+
 typedef struct chunk {
     struct chunk *next;
     size_t size, used;
@@ -62,7 +69,8 @@ static chunk *chunk_with_room(arena *a, size_t bytes) {
     return add_chunk(a, bytes);
 }
 
-void *arena_try(arena *a, size_t n, size_t size) {
+/* n*size bytes rounded up to whole alignments, as they are; *taken: how many. */
+static void *take(arena *a, size_t n, size_t size, size_t *taken) {
     size_t bytes, total;
     if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX / 2) return NULL;
     bytes = bytes ? (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
@@ -73,12 +81,27 @@ void *arena_try(arena *a, size_t n, size_t size) {
     c->used += bytes;
     a->current = c;
     a->used = total;
-    return memset(p, 0, bytes);
+    *taken = bytes;
+    return p;
+}
+
+void *arena_try(arena *a, size_t n, size_t size) {
+    size_t bytes;
+    void *p = take(a, n, size, &bytes);
+    return p ? memset(p, 0, bytes) : NULL;
 }
 
 void *arena_must(arena *a, size_t n, size_t size) {
     void *p = arena_try(a, n, size);
     assert(p && "arena exhausted: the plan was too small");
+    return p;
+}
+
+void *arena_must_raw(arena *a, size_t n, size_t size) {
+    size_t bytes;
+    void *p = take(a, n, size, &bytes);
+    assert(p && "arena exhausted: the plan was too small");
+    if (ARENA_POISON) memset(p, 0xff, bytes);
     return p;
 }
 

@@ -9,22 +9,47 @@
 #include <cpuid.h>
 #endif
 
-static const char *const isa_names[CPU_ISA_COUNT] = { "scalar", "avx2", "avx512", "avx512vnni" };
+static const char *const isa_names[CPU_ISA_COUNT] = { "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16" };
 
-cpu_isa cpu_best_isa(void) {
 #if defined(__x86_64__)
-    __builtin_cpu_init();
+/* Bit of a register of CPUID leaf 7, subleaf 1 (EAX): 4 AVX-VNNI, 5 AVX512-BF16. */
+static bool leaf7_1(int bit) {
+    unsigned a = 0, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> bit & 1;
+}
+
+static bool has_avx2(void) {
     unsigned a, b, c = 0, d; /* clang 14 cannot be asked for F16C by name */
     bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c;
-    if (!avx2) return CPU_SCALAR;
-    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    if (!avx512) return CPU_AVX2;
-    return __builtin_cpu_supports("avx512vnni") ? CPU_AVX512VNNI : CPU_AVX512;
-#else
-    return CPU_SCALAR;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c;
+}
+
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
 #endif
+
+bool cpu_has_isa(cpu_isa isa) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (isa == CPU_SCALAR) return true;
+    if (!has_avx2()) return false;
+    switch (isa) {
+    case CPU_AVX2: return true;
+    case CPU_AVXVNNI: return leaf7_1(4);
+    case CPU_AVX512: return has_avx512();
+    case CPU_AVX512VNNI: return has_avx512() && __builtin_cpu_supports("avx512vnni");
+    default: return isa == CPU_AVX512BF16 && has_avx512() && __builtin_cpu_supports("avx512vnni") && leaf7_1(5);
+    }
+#else
+    return isa == CPU_SCALAR;
+#endif
+}
+
+cpu_isa cpu_best_isa(void) {
+    int isa = CPU_ISA_COUNT - 1;
+    while (!cpu_has_isa((cpu_isa)isa)) isa--;
+    return (cpu_isa)isa;
 }
 
 const char *cpu_isa_name(cpu_isa isa) { return isa < CPU_ISA_COUNT ? isa_names[isa] : "unknown"; }
@@ -38,7 +63,7 @@ bool cpu_isa_from_name(const char *name, cpu_isa *isa) {
 cpu_isa cpu_chosen_isa(void) {
     cpu_isa best = cpu_best_isa(), wanted;
     const char *name = getenv("PINGTI_ISA");
-    return name && cpu_isa_from_name(name, &wanted) && wanted < best ? wanted : best;
+    return name && cpu_isa_from_name(name, &wanted) && wanted < best && cpu_has_isa(wanted) ? wanted : best;
 }
 
 static char model_name[128] = "unknown";

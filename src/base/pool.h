@@ -1,6 +1,9 @@
 /* Thread pool for the kernels of one engine. pool_run hands out task numbers 0..n-1; every task must write only its own
- * outputs, so the thread count never changes a result. The caller works too; idle workers sleep.
- * One thread may call pool_run at a time. */
+ * outputs, so the thread count never changes a result. The caller works too. Workers look out for the next job for some tens of
+ * microseconds (the jobs of one pass follow within that), then sleep: an idle pool costs nothing. With more threads than
+ * processors they sleep at once. One thread may call pool_run at a time.
+ * On machines with several memory nodes and one thread per processor, worker i stays on the i-th processor that the process may
+ * use (PINGTI_PIN=1 does so on any machine, PINGTI_PIN=0 on none). */
 #ifndef PINGTI_BASE_POOL_H
 #define PINGTI_BASE_POOL_H
 #include <stddef.h>

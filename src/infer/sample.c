@@ -25,21 +25,15 @@ bool sample_check(const sample_params *p, size_t n_vocab, err *e) {
 }
 
 bool sample_scratch_new(sample_scratch *s, size_t n_vocab, err *e) {
-    *s = (sample_scratch){ mem_array(n_vocab, sizeof *s->work, e), mem_array(n_vocab, sizeof *s->c, e), mem_array(n_vocab, sizeof *s->count, e) };
-    return s->work && s->c && s->count;
+    *s = (sample_scratch){ .work = mem_array(n_vocab, sizeof *s->work, e), .count = mem_array(n_vocab, sizeof *s->count, e) };
+    return draw_scratch_new(&s->draw, n_vocab, e) && s->work && s->count;
 }
 
 void sample_scratch_free(sample_scratch *s) {
+    draw_scratch_free(&s->draw);
     free(s->work);
-    free(s->c);
     free(s->count);
     *s = (sample_scratch){ 0 };
-}
-
-static int by_p_then_id(const void *x, const void *y) {
-    const sample_candidate *a = x, *b = y;
-    if (a->p != b->p) return a->p > b->p ? -1 : 1;
-    return (a->id > b->id) - (a->id < b->id);
 }
 
 /* log(sum exp), in double and in order of id: the same on every machine of one build. */
@@ -65,17 +59,15 @@ static void top_logprobs(const float *logits, size_t n, uint32_t want, double no
     for (uint32_t i = 0; i < out->n_top; i++) out->top[i].logprob = (float)(out->top[i].logprob - norm);
 }
 
-/* Each token of the window once, however often it came: an earlier equal one means it was done. The window is short, and
- * no memory is wanted between two tokens. */
-static void penalize_repeats(const sample_params *p, float *logits, const int32_t *tokens, size_t n) {
+/* Each token of the window once, however often it came. */
+static void penalize_repeats(const sample_params *p, float *logits, const int32_t *tokens, size_t n, int32_t *seen) {
     size_t window = p->repeat_last ? p->repeat_last : 64, from = n > window ? n - window : 0;
     if (p->repeat_penalty == 0 || p->repeat_penalty == 1) return;
     for (size_t i = from; i < n; i++) {
-        bool seen = false;
-        for (size_t j = from; j < i && !seen; j++) seen = tokens[j] == tokens[i];
         float *l = &logits[tokens[i]];
-        if (!seen) *l = *l > 0 ? *l / p->repeat_penalty : *l * p->repeat_penalty;
+        if (!seen[tokens[i]]++) *l = *l > 0 ? *l / p->repeat_penalty : *l * p->repeat_penalty;
     }
+    for (size_t i = from; i < n; i++) seen[tokens[i]] = 0;
 }
 
 static void penalize_occurrences(const sample_params *p, float *logits, const int32_t *answer, size_t n, int32_t *count) {
@@ -95,45 +87,6 @@ static void apply_bias(const sample_params *p, float *logits) {
     }
 }
 
-static int32_t greedy(const float *logits, size_t n) {
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (logits[i] > logits[best]) best = i;
-    return (int32_t)best;
-}
-
-/* Candidates sorted by probability, only as many as top-k, top-p and min-p can keep: first a cheap threshold (tokens below
- * max * 1e-7 together weigh less than float resolution of the draw), then the sort. */
-static size_t candidates(const sample_params *p, const float *logits, size_t n, sample_candidate *c) {
-    float max = logits[greedy(logits, n)];
-    float floor_p = p->min_p > 1e-7f ? p->min_p : p->top_k || (p->top_p > 0 && p->top_p < 1) ? 1e-7f : 0;
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        float w = expf((logits[i] - max) / p->temperature);
-        if (w >= floor_p && w > 0) c[kept++] = (sample_candidate){ w, (int32_t)i };
-    }
-    qsort(c, kept, sizeof *c, by_p_then_id);
-    return p->top_k && kept > p->top_k ? p->top_k : kept;
-}
-
-static size_t keep_top_p(const sample_params *p, const sample_candidate *c, size_t n) {
-    double sum = 0, run = 0;
-    if (!(p->top_p > 0 && p->top_p < 1)) return n;
-    for (size_t i = 0; i < n; i++) sum += c[i].p;
-    for (size_t i = 0; i < n; i++)
-        if ((run += c[i].p) >= p->top_p * sum) return i + 1;
-    return n;
-}
-
-static int32_t draw(const sample_params *p, const float *logits, size_t n, size_t position, sample_candidate *c) {
-    size_t kept = keep_top_p(p, c, candidates(p, logits, n, c));
-    double sum = 0, run = 0, r = rng_uniform(p->seed, position, 0);
-    for (size_t i = 0; i < kept; i++) sum += c[i].p;
-    for (size_t i = 0; i < kept; i++)
-        if ((run += c[i].p) > r * sum) return c[i].id;
-    return c[kept ? kept - 1 : 0].id;
-}
-
 static bool changes_logits(const sample_params *p) {
     return p->n_bias || (p->repeat_penalty != 0 && p->repeat_penalty != 1) || p->presence_penalty != 0 || p->frequency_penalty != 0;
 }
@@ -146,11 +99,12 @@ sampled sample_token(const sample_params *p, const float *logits, size_t n_vocab
     if (changes_logits(p)) {
         memcpy(scratch->work, logits, n_vocab * sizeof *logits);
         apply_bias(p, scratch->work);
-        penalize_repeats(p, scratch->work, tokens, n);
+        penalize_repeats(p, scratch->work, tokens, n, scratch->count);
         penalize_occurrences(p, scratch->work, tokens + n_prompt, n - n_prompt, scratch->count);
         chosen_from = scratch->work;
     }
-    out.id = p->temperature > 0 ? draw(p, chosen_from, usable, n, scratch->c) : greedy(chosen_from, usable);
+    draw_rule rule = { p->temperature, p->top_k, p->top_p, p->min_p };
+    out.id = p->temperature > 0 ? draw_token(&rule, chosen_from, usable, rng_uniform(p->seed, n, 0), &scratch->draw) : draw_greedy(chosen_from, usable);
     if (p->want_logprob || p->n_logprobs) {
         double norm = log_sum(logits, usable);
         top_logprobs(logits, usable, p->n_logprobs, norm, &out);

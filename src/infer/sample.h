@@ -4,6 +4,7 @@
 #ifndef PINGTI_INFER_SAMPLE_H
 #define PINGTI_INFER_SAMPLE_H
 #include "base/err.h"
+#include "infer/draw.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,14 +47,10 @@ typedef struct sampled {
 } sampled;
 
 /* Memory of one drawing thread, reused for every token. */
-typedef struct sample_candidate {
-    float p;
-    int32_t id;
-} sample_candidate;
 typedef struct sample_scratch {
-    float *work;         /* [n_vocab] logits after bias and penalties */
-    sample_candidate *c; /* [n_vocab] */
-    int32_t *count;      /* [n_vocab], all zero between calls */
+    float *work;    /* [n_vocab] logits after bias and penalties */
+    int32_t *count; /* [n_vocab], all zero between calls */
+    draw_scratch draw;
 } sample_scratch;
 bool sample_scratch_new(sample_scratch *s, size_t n_vocab, err *e);
 void sample_scratch_free(sample_scratch *s);

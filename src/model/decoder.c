@@ -4,7 +4,7 @@
 
 tensor *decoder_linear(const fwd *f, tensor *x, const weight *w) {
     tensor *y = fwd_tensor(f, x->rows, w->w.rows);
-    op_linear(f, (linear_args){ y, x, w });
+    op_linear(f, (linear_args){ .y = { y }, .x = x, .w = { w }, .n = 1 });
     return y;
 }
 
@@ -24,7 +24,8 @@ static tensor *add(const fwd *f, tensor *a, tensor *b) {
 static tensor *attention(const fwd *f, const model *m, int il, const batch *b, tensor *x) {
     const model_spec *s = &m->spec;
     const layer *l = &m->layers[il];
-    tensor *q = decoder_linear(f, x, &l->q), *k = decoder_linear(f, x, &l->k), *v = decoder_linear(f, x, &l->v);
+    tensor *q = fwd_tensor(f, x->rows, l->q.w.rows), *k = fwd_tensor(f, x->rows, l->k.w.rows), *v = fwd_tensor(f, x->rows, l->v.w.rows);
+    op_linear(f, (linear_args){ .y = { q, k, v }, .x = x, .w = { &l->q, &l->k, &l->v }, .n = 3 });
     if (l->q_norm.data) q = decoder_norm(f, q, &l->q_norm, s->eps);
     if (l->k_norm.data) k = decoder_norm(f, k, &l->k_norm, s->eps);
     op_rope(f, (rope_args){ q, b, m->rope.table, s->heads, s->head_dim, 0 });
@@ -37,7 +38,8 @@ static tensor *attention(const fwd *f, const model *m, int il, const batch *b, t
 }
 
 tensor *decoder_ffn(const fwd *f, tensor *x, const ffn_weights *w) {
-    tensor *gate = decoder_linear(f, x, &w->gate), *up = decoder_linear(f, x, &w->up), *h = fwd_tensor(f, x->rows, gate->cols);
+    tensor *gate = fwd_tensor(f, x->rows, w->gate.w.rows), *up = fwd_tensor(f, x->rows, w->up.w.rows), *h = fwd_tensor(f, x->rows, gate->cols);
+    op_linear(f, (linear_args){ .y = { gate, up }, .x = x, .w = { &w->gate, &w->up }, .n = 2 });
     op_swiglu(f, (swiglu_args){ h, gate, up });
     return decoder_linear(f, h, &w->down);
 }
@@ -49,15 +51,14 @@ static tensor *experts(const fwd *f, const model *m, const layer *l, tensor *x) 
     tensor *logits = fwd_tensor(f, x->rows, r->experts), *weights = fwd_tensor(f, x->rows, r->top_k);
     fwd exact = *f; /* the choice of experts is discrete: it is always made in f32 */
     exact.precision = PRECISION_EXACT;
-    op_linear(&exact, (linear_args){ logits, x, &l->router });
+    op_linear(&exact, (linear_args){ .y = { logits }, .x = x, .w = { &l->router }, .n = 1 });
     int32_t *ids = arena_must(f->mem, rows, sizeof *ids);
     op_moe_route(f, (moe_route_args){ weights, ids, logits, l->router_bias, r });
     tensor *gate = fwd_tensor(f, rows, m->spec.expert_ff), *up = fwd_tensor(f, rows, m->spec.expert_ff);
     tensor *h = fwd_tensor(f, rows, m->spec.expert_ff), *down = fwd_tensor(f, rows, m->spec.d), *y = fwd_tensor(f, x->rows, m->spec.d);
-    op_moe_linear(f, (moe_linear_args){ gate, x, &l->experts.gate, ids, r->top_k });
-    op_moe_linear(f, (moe_linear_args){ up, x, &l->experts.up, ids, r->top_k });
+    op_moe_linear(f, (moe_linear_args){ .y = { gate, up }, .x = x, .w = { &l->experts.gate, &l->experts.up }, .ids = ids, .top_k = r->top_k, .n = 2 });
     op_swiglu(f, (swiglu_args){ h, gate, up });
-    op_moe_linear(f, (moe_linear_args){ down, h, &l->experts.down, ids, r->top_k });
+    op_moe_linear(f, (moe_linear_args){ .y = { down }, .x = h, .w = { &l->experts.down }, .ids = ids, .top_k = r->top_k, .n = 1 });
     op_moe_combine(f, (moe_combine_args){ y, down, weights });
     return l->shared.gate.w.data ? add(f, y, decoder_ffn(f, x, &l->shared)) : y;
 }

@@ -13,7 +13,9 @@ typedef struct embed_args { tensor *y; const weight *w; const int32_t *id; } emb
  * Sennrich 2019). One group: the usual norm; several: a norm per head. */
 typedef struct rmsnorm_args { tensor *y; tensor *x; const tensor *w; float eps; } rmsnorm_args;
 
-typedef struct linear_args { tensor *y; tensor *x; const weight *w; } linear_args; /* x[T,in] w[out,in] -> y[T,out] */
+/* x[T,in] w[i][out_i,in] -> y[i][T,out_i], i < n: products that share their input are one op, so that it is prepared once. */
+enum { LINEAR_MAX = 3 };
+typedef struct linear_args { tensor *y[LINEAR_MAX]; tensor *x; const weight *w[LINEAR_MAX]; uint32_t n; } linear_args;
 
 /* One matrix per head: for head h, rows [row0, row0+n_rows) of w's matrix h (w.n = heads).
  * plain:      y[t, h*y_step + y_off + r] = sum_i w[h, row0+r, i] * x[t, h*x_step + x_off + i], r < n_rows, i < w.cols
@@ -63,8 +65,8 @@ typedef struct router_spec {
 /* logits[T,E], bias f32[E] or NULL (added for the selection alone) -> ids[T,k], weight[T,k]; ties go to the lower expert. */
 typedef struct moe_route_args { tensor *weight; int32_t *ids; tensor *logits; const float *bias; const router_spec *spec; } moe_route_args;
 
-/* y[t*k+j] = W[ids[t*k+j]] x[...]: x has T rows (shared by the k experts) or T*k rows (one each). */
-typedef struct moe_linear_args { tensor *y; tensor *x; const weight *w; const int32_t *ids; uint32_t top_k; } moe_linear_args;
+/* y[i][t*k+j] = W[i][ids[t*k+j]] x[...], i < n: x has T rows (shared by the k experts) or T*k rows (one each). */
+typedef struct moe_linear_args { tensor *y[LINEAR_MAX]; tensor *x; const weight *w[LINEAR_MAX]; const int32_t *ids; uint32_t top_k, n; } moe_linear_args;
 /* y[t] = sum_j weight[t,j] * x[t*k+j], in order of j. */
 typedef struct moe_combine_args { tensor *y; tensor *x; tensor *weight; } moe_combine_args;
 

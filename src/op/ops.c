@@ -24,7 +24,7 @@ tensor *fwd_tensor(const fwd *f, uint64_t rows, uint64_t cols) {
     bool fits = !__builtin_mul_overflow(rows, cols, &count) && !__builtin_mul_overflow(count, sizeof(float), &bytes);
     assert(fits);
     tensor *t = arena_must(f->mem, 1, sizeof *t);
-    *t = tensor_view_f32(arena_must(f->mem, count, sizeof(float)), rows, cols);
+    *t = tensor_view_f32(f->tape ? arena_must(f->mem, count, sizeof(float)) : arena_must_raw(f->mem, count, sizeof(float)), rows, cols);
     if (f->tape) t->grad = arena_must(f->mem, count, sizeof(float));
     return t;
 }

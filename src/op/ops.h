@@ -42,7 +42,8 @@ struct fwd {
     void *observer_ctx;
 };
 
-/* f32 [rows, cols] from the pass's arena, zeroed; with a gradient when recording. */
+/* f32 [rows, cols] from the pass's arena. Not set: every op writes every element of its outputs. When recording it is zeroed and
+ * has a gradient, zeroed too. */
 tensor *fwd_tensor(const fwd *f, uint64_t rows, uint64_t cols);
 /* Columns [col, col+cols) of x, sharing its memory and gradient. */
 tensor *fwd_columns(const fwd *f, const tensor *x, uint64_t col, uint64_t cols);

@@ -13,6 +13,7 @@ typedef struct tensor {
     void *data;
     const void *const *parts; /* NULL: matrix i follows matrix i-1 in data; otherwise it starts at parts[i] (experts of a file) */
     float *grad;
+    const void *packed;  /* NULL, or the same values once more in a backend's own layout (model/place.h), all matrices one after another */
     /* FP8 as published for DeepSeek-V3/R1: value = stored * block_scale[(row/128), (col/128)] of the same matrix. NULL: none. */
     const float *block_scale;
     const float *const *scale_parts; /* beside parts: the scales of matrix i */

@@ -1,4 +1,5 @@
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/panel_impl.h"
 #include <math.h>
 #include <pthread.h>
 #if defined(__x86_64__)
@@ -25,21 +26,16 @@ static void axpy_f32(float a, const float *x, float *y, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] = fmaf(a, x[i], y[i]);
 }
 
-#define QUANT(ENUM, file, name, gguf, elems, bytes, enc)                                                               \
-    static void rows_##file(const void *w, const act_q8 *x, size_t n_x, size_t n, float *y) {                          \
-        for (size_t i = 0; i < n_x; i++) y[i] = quant_of(DTYPE_##ENUM)->dot(w, &x[i], n);                              \
-    }
-#include "tensor/quants.def"
-#undef QUANT
+static void act_bf16(const float *x, size_t n, void *out) {
+    uint16_t *h = out;
+    for (size_t i = 0; i < n; i++) h[i] = bf16_flushed(f32_to_bf16(x[i]));
+    if (n % 2) h[n] = 0;
+}
 
 static const cpu_kernels scalar = {
     .name = "scalar",
     .act_q8 = act_q8_from_f32,
-    .dot_rows = {
-#define QUANT(ENUM, file, name, gguf, elems, bytes, enc) [DTYPE_##ENUM] = rows_##file,
-#include "tensor/quants.def"
-#undef QUANT
-    },
+    .act_bf16 = act_bf16,
     .dot_f32 = dot_f32,
     .dot_f32_1 = dot_f32_1,
     .axpy_f32 = axpy_f32,
@@ -51,8 +47,6 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void complete(cpu_kernels *k) {
     for (int t = 0; t < DTYPE_COUNT; t++) {
         if (!k->to_f32[t]) k->to_f32[t] = quant_of((dtype)t)->to_f32;
-        if (!k->dot[t]) k->dot[t] = quant_of((dtype)t)->dot;
-        if (!k->dot_rows[t]) k->dot_rows[t] = scalar.dot_rows[t];
     }
 }
 
@@ -60,8 +54,10 @@ static void complete_tables(void) {
     for (int isa = 0; isa < CPU_ISA_COUNT; isa++) tables[isa] = scalar;
 #if defined(__x86_64__)
     tables[CPU_AVX2] = avx2_kernels;
+    tables[CPU_AVXVNNI] = avxvnni_kernels;
     tables[CPU_AVX512] = avx512_kernels;
     tables[CPU_AVX512VNNI] = avx512vnni_kernels;
+    tables[CPU_AVX512BF16] = avx512bf16_kernels;
 #endif
     for (int isa = 0; isa < CPU_ISA_COUNT; isa++) complete(&tables[isa]);
 }
@@ -72,3 +68,14 @@ const cpu_kernels *cpu_kernels_for(cpu_isa isa) {
 }
 
 const cpu_kernels *cpu_kernels_scalar(void) { return cpu_kernels_for(CPU_SCALAR); }
+
+const panel_kernels *panel_kernels_for(cpu_isa isa) {
+    static const panel_kernels *const all[CPU_ISA_COUNT] = {
+        [CPU_SCALAR] = &scalar_panel_kernels,
+#if defined(__x86_64__)
+        [CPU_AVX2] = &avx2_panel_kernels, [CPU_AVXVNNI] = &avxvnni_panel_kernels, [CPU_AVX512] = &avx512_panel_kernels,
+        [CPU_AVX512VNNI] = &avx512vnni_panel_kernels, [CPU_AVX512BF16] = &avx512bf16_panel_kernels,
+#endif
+    };
+    return all[isa];
+}

@@ -9,10 +9,8 @@
 typedef struct cpu_kernels {
     const char *name;
     void (*act_q8)(const float *x, size_t n, act_q8 *out);
+    void (*act_bf16)(const float *x, size_t n, void *out); /* bfloat16, subnormals flushed; a zero more when n is odd */
     quant_to_f32_fn to_f32[DTYPE_COUNT];
-    quant_dot_fn dot[DTYPE_COUNT];
-    /* y[i] = dot(w, &x[i]) for i < n_x: a weight block is unpacked once for several rows. */
-    void (*dot_rows[DTYPE_COUNT])(const void *w, const act_q8 *x, size_t n_x, size_t n, float *y);
     /* Exact products of one f32 weight row with n_x rows. */
     void (*dot_f32)(const float *w, const float *const *x, size_t n_x, size_t n, float *y);
     float (*dot_f32_1)(const float *a, const float *b, size_t n);

@@ -38,3 +38,9 @@ void quant_f16_from_f32(const float *src, void *dst, size_t n) {
         memcpy((char *)dst + 2 * i, &h, sizeof h);
     }
 }
+
+float quant_f16_dot_f32(const void *w, const float *x, size_t n) {
+    float f = 0;
+    for (size_t k = 0; k < n; k++) f = fmaf(f16_to_f32(load_u16((const char *)w + 2 * k)), x[k], f);
+    return f;
+}

@@ -9,6 +9,8 @@
     float quant_##file##_dot(const void *w, const act_q8 *x, size_t n);
 #include "tensor/quants.def"
 #undef QUANT
+float quant_bf16_dot_f32(const void *w, const float *x, size_t n);
+float quant_f16_dot_f32(const void *w, const float *x, size_t n);
 
 static inline uint16_t load_u16(const void *p) {
     uint16_t v;

@@ -16,4 +16,4 @@ void quant_iq4_xs_unpack(const uint8_t *p, superblock *s) {
 }
 
 SUPERBLOCK_TO_F32(iq4_xs, 136, false)
-SUPERBLOCK_DOT(iq4_xs, 136, false)
+SUPERBLOCK_DOT(iq4_xs, 136, 32, false)

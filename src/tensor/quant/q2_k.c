@@ -14,4 +14,4 @@ void quant_q2_k_unpack(const uint8_t *p, superblock *s) {
 }
 
 SUPERBLOCK_TO_F32(q2_k, 84, true)
-SUPERBLOCK_DOT(q2_k, 84, true)
+SUPERBLOCK_DOT(q2_k, 84, 16, true)

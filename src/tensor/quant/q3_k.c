@@ -17,4 +17,4 @@ void quant_q3_k_unpack(const uint8_t *p, superblock *s) {
 }
 
 SUPERBLOCK_TO_F32(q3_k, 110, false)
-SUPERBLOCK_DOT(q3_k, 110, false)
+SUPERBLOCK_DOT(q3_k, 110, 16, false)

@@ -36,10 +36,10 @@ float quant_q4_0_dot(const void *w, const act_q8 *x, size_t n) {
     const uint8_t *p = w;
     float f = 0;
     for (size_t b = 0; b < n / N; b++, p += BYTES) {
-        const int8_t *a = x->q + b * N;
+        const int8_t *a = x->block[b].q;
         int sum = 0;
         for (int i = 0; i < N / 2; i++) sum += ((p[2 + i] & 15) - 8) * (int)a[i] + ((p[2 + i] >> 4) - 8) * (int)a[i + N / 2];
-        f = fmaf((float)sum, f16_to_f32(load_u16(p)) * x->scale[b], f);
+        f = fmaf((float)sum, f16_to_f32(load_u16(p)) * x->block[b].scale, f);
     }
     return f;
 }

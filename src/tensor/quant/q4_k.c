@@ -13,4 +13,4 @@ void quant_q4_k_unpack(const uint8_t *p, superblock *s) {
 }
 
 SUPERBLOCK_TO_F32(q4_k, 144, true)
-SUPERBLOCK_DOT(q4_k, 144, true)
+SUPERBLOCK_DOT(q4_k, 144, 32, true)

@@ -47,13 +47,13 @@ float quant_q5_0_dot(const void *w, const act_q8 *x, size_t n) {
     const uint8_t *p = w;
     float f = 0;
     for (size_t b = 0; b < n / N; b++, p += BYTES) {
-        const int8_t *a = x->q + b * N;
+        const int8_t *a = x->block[b].q;
         int sum = 0;
         for (int i = 0, lo, hi; i < N / 2; i++) {
             unpack(p, i, &lo, &hi);
             sum += lo * (int)a[i] + hi * (int)a[i + N / 2];
         }
-        f = fmaf((float)sum, f16_to_f32(load_u16(p)) * x->scale[b], f);
+        f = fmaf((float)sum, f16_to_f32(load_u16(p)) * x->block[b].scale, f);
     }
     return f;
 }

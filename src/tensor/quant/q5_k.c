@@ -14,4 +14,4 @@ void quant_q5_k_unpack(const uint8_t *p, superblock *s) {
 }
 
 SUPERBLOCK_TO_F32(q5_k, 176, true)
-SUPERBLOCK_DOT(q5_k, 176, true)
+SUPERBLOCK_DOT(q5_k, 176, 32, true)

@@ -17,4 +17,4 @@ void quant_q6_k_unpack(const uint8_t *p, superblock *s) {
 }
 
 SUPERBLOCK_TO_F32(q6_k, 210, false)
-SUPERBLOCK_DOT(q6_k, 210, false)
+SUPERBLOCK_DOT(q6_k, 210, 16, false)

@@ -29,10 +29,10 @@ float quant_q8_0_dot(const void *w, const act_q8 *x, size_t n) {
     const char *p = w;
     float f = 0;
     for (size_t b = 0; b < n / N; b++, p += BYTES) {
-        const int8_t *q = (const int8_t *)p + 2, *a = x->q + b * N;
+        const int8_t *q = (const int8_t *)p + 2, *a = x->block[b].q;
         int sum = 0;
         for (int i = 0; i < N; i++) sum += (int)q[i] * (int)a[i];
-        f = fmaf((float)sum, f16_to_f32(load_u16(p)) * x->scale[b], f);
+        f = fmaf((float)sum, f16_to_f32(load_u16(p)) * x->block[b].scale, f);
     }
     return f;
 }

@@ -1,8 +1,8 @@
 /* K-quants: super-blocks of 256 elements made of sub-blocks with small integer scales. A format says how to unpack one
  * super-block into integers; the two functions below are then the same for all of them:
  *     x[i] = d * scale[i/16] * q[i] - dmin * min[i/16]            (sub-blocks of 32 give both their halves the same scale)
- *     dot: per 32 elements, f = fma((s0 a0 + s1 a1), d * xs, f), then f = fma(-(m0 sum0 + m1 sum1), dmin * xs, f)
- * a0, a1: integer sums over 16 elements; all products stay below 2^31. */
+ *     dot: per scale, f = fma((float)isum, (d * scale) * xs, f), then f = fma(-(dmin * min), xs * (float)xsum, f)
+ * isum, xsum: integer sums over the 16 or 32 elements of a scale. d * scale and dmin * min are exact in f32 (11 + 8 bits). */
 #ifndef PINGTI_TENSOR_QUANT_SUPERBLOCK_H
 #define PINGTI_TENSOR_QUANT_SUPERBLOCK_H
 #include "tensor/quant/formats.h"
@@ -22,31 +22,39 @@ typedef struct superblock {
 SUPERBLOCK_FORMATS(SUPERBLOCK_DECLARE)
 #undef SUPERBLOCK_DECLARE
 
-static inline float superblock_dot(const superblock *s, const act_q8 *x, size_t first, bool has_min, float f) {
-    for (int b = 0; b < SUPER / ACT_BLOCK; b++) {
-        int total = 0, mins = 0;
-        for (int h = 0; h < 2; h++) {
-            const int8_t *q = s->q + b * ACT_BLOCK + h * ACT_SUB, *a = x->q + first + b * ACT_BLOCK + h * ACT_SUB;
-            int sum = 0;
-            for (int i = 0; i < ACT_SUB; i++) sum += (int)q[i] * (int)a[i];
-            total += s->scale[2 * b + h] * sum;
-            mins += s->min[2 * b + h] * x->sum[first / ACT_SUB + (size_t)(2 * b + h)];
-        }
-        float xs = x->scale[first / ACT_BLOCK + (size_t)b];
-        f = fmaf((float)total, s->d * xs, f);
-        if (has_min) f = fmaf((float)-mins, s->dmin * xs, f);
+static inline int superblock_isum(const int8_t *q, const int8_t *a, int n) {
+    int sum = 0;
+    for (int i = 0; i < n; i++) sum += (int)q[i] * (int)a[i];
+    return sum;
+}
+
+/* Formats with one scale (and minimum) for 32 elements. */
+static inline float superblock_dot32(const superblock *s, const act_block *x, bool has_min, float f) {
+    for (int b = 0; b < SUPER / ACT_BLOCK; b++, x++) {
+        f = fmaf((float)superblock_isum(s->q + b * ACT_BLOCK, x->q, ACT_BLOCK), s->d * (float)s->scale[2 * b] * x->scale, f);
+        if (has_min) f = fmaf(-(s->dmin * (float)s->min[2 * b]), x->scaled_sum, f);
     }
     return f;
 }
 
-#define SUPERBLOCK_DOT(name, bytes, has_min)                                                                           \
+/* Formats with one for 16. */
+static inline float superblock_dot16(const superblock *s, const act_block *x, bool has_min, float f) {
+    for (int i = 0; i < SUBS; i++, x += i % 2 == 0) {
+        int32_t sum = i % 2 ? x->minus_sum_low - x->minus_sum : -x->minus_sum_low;
+        f = fmaf((float)superblock_isum(s->q + i * ACT_SUB, x->q + i % 2 * ACT_SUB, ACT_SUB), s->d * (float)s->scale[i] * x->scale, f);
+        if (has_min) f = fmaf(-(s->dmin * (float)s->min[i]), x->scale * (float)sum, f);
+    }
+    return f;
+}
+
+#define SUPERBLOCK_DOT(name, bytes, span, has_min)                                                                           \
     float quant_##name##_dot(const void *w, const act_q8 *x, size_t n) {                                               \
         const uint8_t *p = w;                                                                                          \
         superblock s = { 0 };                                                                                          \
         float f = 0;                                                                                                   \
         for (size_t i = 0; i < n; i += SUPER, p += (bytes)) {                                                          \
             quant_##name##_unpack(p, &s);                                                                              \
-            f = superblock_dot(&s, x, i, has_min, f);                                                                  \
+            f = superblock_dot##span(&s, x->block + i / ACT_BLOCK, has_min, f);                                        \
         }                                                                                                              \
         return f;                                                                                                      \
     }

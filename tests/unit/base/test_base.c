@@ -1,11 +1,10 @@
-/* The ground floor: errors, memory, buffers, maps, UTF-8, JSON limits, random numbers, the pool. */
+/* The ground floor: errors, memory, buffers, maps, UTF-8, JSON limits, random numbers. */
 #include "unit/check.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/pool.h"
 #include "base/rng.h"
 #include "base/utf8.h"
 
@@ -42,6 +41,11 @@ static void arena_limits_and_reuses(void **state) {
     assert_true(arena_used(a) <= 1 << 20);
     arena_reset(a);
     assert_ptr_equal(arena_try(a, 100, 1), first);
+    arena_reset(a);
+    memset(arena_must_raw(a, 100, 1), 7, 100);
+    arena_reset(a);
+    assert_ptr_equal(arena_must(a, 100, 1), first); /* what is not raw is zeroed, whoever had it before */
+    for (int i = 0; i < 100; i++) assert_int_equal(((char *)first)[i], 0);
     arena_free(a);
 }
 
@@ -123,27 +127,12 @@ static void rng_is_a_function_of_its_place(void **state) {
     assert_true(sum > 49500 && sum < 50500);
 }
 
-static void count_task(void *ctx, size_t task, int worker) {
-    (void)worker;
-    ((int *)ctx)[task]++;
-}
-
-static void pool_does_every_task_once(void **state) {
-    (void)state;
-    pool *p = pool_new(4);
-    static int hits[1000];
-    for (int round = 0; round < 200; round++) pool_run(p, 1000, count_task, hits);
-    for (int i = 0; i < 1000; i++) assert_int_equal(hits[i], 200);
-    pool_free(p);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(err_tells_everything),     cmocka_unit_test(mem_refuses_overflow),
         cmocka_unit_test(arena_limits_and_reuses),  cmocka_unit_test(buf_stops_at_its_limit),
         cmocka_unit_test(map_holds_a_vocabulary),   cmocka_unit_test(utf8_follows_rfc3629),
         cmocka_unit_test(json_is_bounded),          cmocka_unit_test(rng_is_a_function_of_its_place),
-        cmocka_unit_test(pool_does_every_task_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -164,7 +164,8 @@ static void one_model(const char *path) {
     static const dtype caches[] = { DTYPE_F16, DTYPE_Q8_0, DTYPE_F32 };
     opened_model o = open_model(path);
     const model *m = o.m;
-    for (int isa = CPU_SCALAR; isa <= (int)cpu_best_isa(); isa++) {
+    for (int isa = CPU_SCALAR; isa < CPU_ISA_COUNT; isa++) {
+        if (!cpu_has_isa((cpu_isa)isa)) continue;
         setenv("PINGTI_ISA", cpu_isa_name((cpu_isa)isa), 1);
         one_setting(m, caches[below(3)], PRECISION_EXACT);
         one_setting(m, caches[below(3)], PRECISION_FAST);

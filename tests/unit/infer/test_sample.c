@@ -1,5 +1,6 @@
 /* The sampler: each parameter against a distribution computed by hand, draws against their probabilities. */
 #include "unit/check.h"
+#include "base/rng.h"
 #include "infer/sample.h"
 #include <math.h>
 
@@ -49,6 +50,93 @@ static void cuts_keep_what_they_should(void **state) {
     assert_true(got[6] > 0.2 && got[2] == 0 && got[1] > 0.3);
 }
 
+/* The definition at the top of draw.h, word for word: everything is sorted, everything is added up. */
+static int by_weight_then_id(const void *x, const void *y) {
+    const draw_candidate *a = x, *b = y;
+    if (a->p != b->p) return a->p > b->p ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static uint64_t parts(float p) { return (uint64_t)((double)p * 0x1p45); }
+
+static int32_t plainly(const draw_rule *r, const float *logits, size_t n, double u, draw_candidate *c) {
+    float max = -INFINITY, least = r->top_k || (r->top_p > 0 && r->top_p < 1) ? 1e-7f : 0x1p-45f;
+    size_t kept = 0;
+    uint64_t sum = 0, run = 0;
+    if (r->min_p > least) least = r->min_p;
+    for (size_t i = 0; i < n; i++) max = fmaxf(max, logits[i]);
+    for (size_t i = 0; i < n; i++) {
+        float w = expf((logits[i] - max) / r->temperature);
+        if (w >= least) c[kept++] = (draw_candidate){ w, (int32_t)i };
+    }
+    qsort(c, kept, sizeof *c, by_weight_then_id);
+    if (r->top_k && kept > r->top_k) kept = r->top_k;
+    for (size_t i = 0; i < kept; i++) sum += parts(c[i].p);
+    for (size_t i = 0; r->top_p > 0 && r->top_p < 1 && i < kept; i++)
+        if ((double)(run += parts(c[i].p)) >= r->top_p * (double)sum) kept = i + 1, sum = run;
+    run = 0;
+    for (size_t i = 0; i < kept; i++)
+        if ((double)(run += parts(c[i].p)) > u * (double)sum) return c[i].id;
+    return c[kept - 1].id;
+}
+
+typedef enum shape { SPREAD, FLAT, PEAKED, TIED, EQUAL, SOME_FORBIDDEN, SHAPES } shape;
+
+static float random_logit(shape s, uint64_t seed, size_t i) {
+    double u = rng_uniform(seed, i, 1), v = rng_uniform(seed, i, 2), g = sqrt(-2 * log(u + 1e-12)) * cos(6.283185307 * v);
+    switch (s) {
+    case SPREAD: return (float)(3 * g);
+    case FLAT: return (float)(0.01 * g + 1e4); /* neighbouring floats, and weights that round together */
+    case PEAKED: return (float)(v < 0.01 ? 12 + g : g - 8);
+    case TIED: return (float)(rint(2 * g) / 2);
+    case EQUAL: return -7;
+    default: return v < 0.3 ? -INFINITY : (float)g;
+    }
+}
+
+/* Every way the cuts can meet, over vocabularies of all sizes: the token is the definition's. */
+static void draws_are_those_of_the_full_sort(void **state) {
+    (void)state;
+    enum { MOST = 151936, CASES = 3000 };
+    float *logits = malloc(MOST * sizeof *logits);
+    draw_candidate *c = malloc(MOST * sizeof *c);
+    draw_scratch s;
+    err e;
+    const float temperatures[] = { 0.8f, 1, 0.05f, 2.5f, 100 }, top_ps[] = { 0, 0.95f, 0.5f, 1e-6f, 0.999f, 1 }, min_ps[] = { 0, 0.05f, 0.9f, 1, 1e-9f };
+    const uint32_t top_ks[] = { 0, 40, 1, 3, 300, 5000 };
+    check_ok(draw_scratch_new(&s, MOST, &e), &e);
+    for (uint64_t k = 0; k < CASES; k++) {
+        uint32_t x[4];
+        rng_philox(77, k, 0, x);
+        size_t n = k % 500 == 0 ? MOST : 1 + x[0] % (k % 3 ? 300 : 6000);
+        draw_rule r = { temperatures[x[1] % 5], top_ks[x[2] % 6], top_ps[x[3] % 6], min_ps[x[0] / 7 % 5] };
+        for (size_t i = 0; i < n; i++) logits[i] = random_logit((shape)(x[1] / 11 % SHAPES), k, i);
+        logits[x[2] / 13 % n] = 2; /* never all forbidden */
+        for (int d = 0; d < 8; d++) {
+            double u = d == 7 ? 1 - 0x1p-53 : d == 6 ? 0 : rng_uniform(k, (uint64_t)d, 9);
+            assert_int_equal(draw_token(&r, logits, n, u, &s), plainly(&r, logits, n, u, c));
+        }
+        int32_t best = draw_greedy(logits, n);
+        for (size_t i = 0; i < n; i++) assert_true(i < (size_t)best ? logits[i] < logits[best] : logits[i] <= logits[best]);
+    }
+    free(logits);
+    free(c);
+    draw_scratch_free(&s);
+}
+
+static void no_number_is_never_drawn(void **state) {
+    (void)state;
+    float x[V] = { NAN, 1, NAN, 2, NAN, NAN, 0, NAN }, none[V];
+    draw_rule r = { .temperature = 1 };
+    for (int i = 0; i < V; i++) none[i] = NAN;
+    assert_int_equal(draw_greedy(x, V), 3);
+    assert_int_equal(draw_greedy(none, V), 0);
+    for (int i = 0; i < 100; i++) assert_true(isfinite(x[draw_token(&r, x, V, i / 100.0, &scratch.draw)]));
+    assert_int_equal(draw_token(&r, none, V, 0.5, &scratch.draw), 0);
+    float forbidden[V] = { -INFINITY, -INFINITY, 3, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY };
+    assert_int_equal(draw_token(&r, forbidden, V, 0.99, &scratch.draw), 2);
+}
+
 static void penalties_and_bias(void **state) {
     (void)state;
     int32_t t[] = { 1, 3, 3, 3 };
@@ -94,7 +182,8 @@ int main(void) {
     if (!sample_scratch_new(&scratch, V, &e)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_takes_the_lowest_of_equals), cmocka_unit_test(plain_draws_follow_softmax),
-        cmocka_unit_test(cuts_keep_what_they_should),        cmocka_unit_test(penalties_and_bias),
+        cmocka_unit_test(cuts_keep_what_they_should),        cmocka_unit_test(draws_are_those_of_the_full_sort),
+        cmocka_unit_test(no_number_is_never_drawn),          cmocka_unit_test(penalties_and_bias),
         cmocka_unit_test(logprobs_are_the_models_own),       cmocka_unit_test(parameters_are_checked),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,7 +57,7 @@ static void fill_tables(good *g) {
 static void fill_simple(good *g) {
     g->embed = (embed_args){ make(g, ROWS, IN), &g->table_w, g->ids };
     g->rmsnorm = (rmsnorm_args){ make(g, ROWS, IN), make(g, ROWS, IN), make(g, 1, IN / 2), 1e-5f };
-    g->linear = (linear_args){ make(g, ROWS, OUT), make(g, ROWS, IN), &g->w };
+    g->linear = (linear_args){ .y = { make(g, ROWS, OUT) }, .x = make(g, ROWS, IN), .w = { &g->w }, .n = 1 };
     g->linear_heads = (linear_heads_args){ .y = make(g, ROWS, 2 * 3), .x = make(g, ROWS, 2 * IN), .w = &g->heads_w, .row0 = 2, .n_rows = 3,
                                            .y_step = 3, .x_step = IN };
     g->rope = (rope_args){ make(g, ROWS, 2 * 5), &g->b, g->tables, 2, 5, 1 };
@@ -77,7 +77,7 @@ static good *new_good(void) {
                            .v = make(g, ROWS, KV_HEADS * V_HEAD), .b = &g->b, .kv = &g->kv, .layer = 1, .heads = HEADS, .kv_heads = KV_HEADS,
                            .k_head = K_HEAD, .v_head = V_HEAD, .scale = 1 };
     g->moe_route = (moe_route_args){ make(g, ROWS, TOP_K), g->experts, make(g, ROWS, EXPERTS), NULL, &g->spec };
-    g->moe_linear = (moe_linear_args){ make(g, ROWS * TOP_K, OUT), make(g, ROWS, IN), &g->experts_w, g->experts, TOP_K };
+    g->moe_linear = (moe_linear_args){ .y = { make(g, ROWS * TOP_K, OUT) }, .x = make(g, ROWS, IN), .w = { &g->experts_w }, .ids = g->experts, .top_k = TOP_K, .n = 1 };
     g->moe_combine = (moe_combine_args){ make(g, ROWS, IN), make(g, ROWS * TOP_K, IN), make(g, ROWS, TOP_K) };
     return g;
 }
@@ -98,15 +98,17 @@ static good *new_good(void) {
     X(rmsnorm, in_place, g->rmsnorm.y = g->rmsnorm.x)                                                                  \
     X(rmsnorm, input_in_half_precision, g->rmsnorm.x->type = DTYPE_F16)                                                \
     X(rmsnorm, norm_in_half_precision, ((tensor *)g->rmsnorm.w)->type = DTYPE_F16)                                     \
+    X(linear, no_output, g->linear.n = 0)                                                                              \
+    X(linear, more_outputs_than_fit, g->linear.n = LINEAR_MAX + 1)                                                     \
     X(linear, narrow_input, g->linear.x->cols--)                                                                       \
-    X(linear, narrow_output, g->linear.y->cols--)                                                                      \
-    X(linear, fewer_rows_out, g->linear.y->rows--)                                                                     \
+    X(linear, narrow_output, g->linear.y[0]->cols--)                                                                      \
+    X(linear, fewer_rows_out, g->linear.y[0]->rows--)                                                                     \
     X(linear, activations_in_half_precision, g->linear.x->type = DTYPE_F16)                                            \
     X(linear, rows_that_overlap, g->linear.x->stride -= sizeof(float))                                                 \
     X(linear, stacked_weight, g->w.w.n = 2)                                                                            \
     X(linear, weight_without_memory, g->w.w.data = NULL)                                                               \
-    X(linear, output_in_half_precision, g->linear.y->type = DTYPE_F16)                                                 \
-    X(linear, in_place, (g->w.w.rows = IN, g->linear.y = g->linear.x))                                                 \
+    X(linear, output_in_half_precision, g->linear.y[0]->type = DTYPE_F16)                                                 \
+    X(linear, in_place, (g->w.w.rows = IN, g->linear.y[0] = g->linear.x))                                                 \
     X(linear_heads, rows_beyond_the_matrix, g->linear_heads.row0 = 3)                                                  \
     X(linear_heads, narrow_input, g->linear_heads.x->cols--)                                                           \
     X(linear_heads, output_beyond_its_row, g->linear_heads.y_off = 1)                                                  \
@@ -193,19 +195,20 @@ static good *new_good(void) {
     X(moe_route, too_many_groups,                                                                                      \
       (g->spec.groups = g->spec.top_groups = g->spec.experts = 300, g->spec.group_top2 = false,                        \
        g->moe_route.logits->cols = 300, g->moe_route.logits->stride = 1200))                                           \
+    X(moe_linear, no_output, g->moe_linear.n = 0)                                                                      \
     X(moe_linear, expert_beyond_the_last, g->experts[3] = EXPERTS)                                                     \
     X(moe_linear, expert_below_zero, g->experts[0] = -1)                                                               \
     X(moe_linear, rows_of_neither_kind, g->moe_linear.x->rows = ROWS - 1)                                              \
     X(moe_linear, no_experts_per_row, g->moe_linear.top_k = 0)                                                         \
     X(moe_linear, narrow_input, g->moe_linear.x->cols--)                                                               \
-    X(moe_linear, narrow_output, g->moe_linear.y->cols--)                                                              \
+    X(moe_linear, narrow_output, g->moe_linear.y[0]->cols--)                                                              \
     X(moe_linear, input_in_half_precision, g->moe_linear.x->type = DTYPE_F16)                                          \
-    X(moe_linear, output_in_half_precision, g->moe_linear.y->type = DTYPE_F16)                                         \
+    X(moe_linear, output_in_half_precision, g->moe_linear.y[0]->type = DTYPE_F16)                                         \
     X(moe_linear, no_experts, g->moe_linear.ids = NULL)                                                                \
-    X(moe_linear, output_of_half_a_row, g->moe_linear.x->rows = g->moe_linear.y->rows = ROWS * TOP_K - 1)              \
+    X(moe_linear, output_of_half_a_row, g->moe_linear.x->rows = g->moe_linear.y[0]->rows = ROWS * TOP_K - 1)              \
     X(moe_linear, in_place,                                                                                            \
-      (g->experts_w.w.rows = IN, g->moe_linear.y->cols = IN, g->moe_linear.y->stride = IN * 4,                         \
-       g->moe_linear.x = g->moe_linear.y))                                                                             \
+      (g->experts_w.w.rows = IN, g->moe_linear.y[0]->cols = IN, g->moe_linear.y[0]->stride = IN * 4,                         \
+       g->moe_linear.x = g->moe_linear.y[0]))                                                                             \
     X(moe_combine, rows_not_k_per_row, g->moe_combine.x->rows--)                                                       \
     X(moe_combine, narrow_input, g->moe_combine.x->cols--)                                                             \
     X(moe_combine, fewer_rows_out, g->moe_combine.y->rows--)                                                           \

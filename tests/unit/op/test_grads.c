@@ -61,7 +61,7 @@ static void case_linear(grad_case *c) {
     uint64_t in = fp8 ? 131 : case_cols(c, type); /* two blocks of scales */
     weight *w = case_weight(c, "w", type, 1, out, in);
     if (case_coin(c)) case_bias(c, w);
-    ARGS(c, linear, case_output(c, T, out), case_input(c, "x", T, in), w);
+    ARGS(c, linear, .y = { case_output(c, T, out) }, .x = case_input(c, "x", T, in), .w = { w }, .n = 1);
 }
 
 static void case_linear_heads(grad_case *c) {
@@ -163,7 +163,7 @@ static void case_moe_linear(grad_case *c) {
     if (case_coin(c)) case_scatter(c, w);
     if (case_coin(c)) case_bias(c, w);
     tensor *x = case_input(c, "x", case_coin(c) ? T : T * k, in);
-    ARGS(c, moe_linear, case_output(c, (uint64_t)T * k, out), x, w, indices(c, (size_t)T * k, experts), k);
+    ARGS(c, moe_linear, .y = { case_output(c, (uint64_t)T * k, out) }, .x = x, .w = { w }, .ids = indices(c, (size_t)T * k, experts), .top_k = k, .n = 1);
 }
 
 static void case_moe_combine(grad_case *c) {

@@ -25,7 +25,7 @@ static const router_spec router = { .experts = EXPERTS, .top_k = TOP_K, .sigmoid
 
 static tensor *linear(const fwd *f, tensor *x, const weight *w) {
     tensor *y = fwd_tensor(f, x->rows, w->w.rows);
-    op_linear(f, (linear_args){ y, x, w });
+    op_linear(f, (linear_args){ .y = { y }, .x = x, .w = { w }, .n = 1 });
     return y;
 }
 
@@ -80,10 +80,9 @@ static tensor *experts(const fwd *f, const net *n, tensor *x) {
     tensor *weights = fwd_tensor(f, T, TOP_K), *gate = fwd_tensor(f, T * TOP_K, FF), *up = fwd_tensor(f, T * TOP_K, FF);
     tensor *h = fwd_tensor(f, T * TOP_K, FF), *down = fwd_tensor(f, T * TOP_K, D), *y = fwd_tensor(f, T, D);
     op_moe_route(f, (moe_route_args){ weights, n->expert, linear(f, x, n->router), NULL, &router });
-    op_moe_linear(f, (moe_linear_args){ gate, x, n->e_gate, n->expert, TOP_K });
-    op_moe_linear(f, (moe_linear_args){ up, x, n->e_up, n->expert, TOP_K });
+    op_moe_linear(f, (moe_linear_args){ .y = { gate, up }, .x = x, .w = { n->e_gate, n->e_up }, .ids = n->expert, .top_k = TOP_K, .n = 2 });
     op_swiglu(f, (swiglu_args){ h, gate, up });
-    op_moe_linear(f, (moe_linear_args){ down, h, n->e_down, n->expert, TOP_K });
+    op_moe_linear(f, (moe_linear_args){ .y = { down }, .x = h, .w = { n->e_down }, .ids = n->expert, .top_k = TOP_K, .n = 1 });
     op_moe_combine(f, (moe_combine_args){ y, down, weights });
     return add(f, y, dense(f, x, n->s_gate, n->s_up, n->s_down));
 }
@@ -107,7 +106,7 @@ static const op_id calls[] = {
     OP_ID_rmsnorm, OP_ID_linear, OP_ID_linear, OP_ID_swiglu, OP_ID_linear, OP_ID_add,
     OP_ID_rmsnorm, OP_ID_linear, OP_ID_rope, OP_ID_linear_heads, OP_ID_pack, OP_ID_linear, OP_ID_rope, OP_ID_rmsnorm, OP_ID_pack, OP_ID_attn,
     OP_ID_linear_heads, OP_ID_linear, OP_ID_add,
-    OP_ID_rmsnorm, OP_ID_linear, OP_ID_moe_route, OP_ID_moe_linear, OP_ID_moe_linear, OP_ID_swiglu, OP_ID_moe_linear, OP_ID_moe_combine,
+    OP_ID_rmsnorm, OP_ID_linear, OP_ID_moe_route, OP_ID_moe_linear, OP_ID_swiglu, OP_ID_moe_linear, OP_ID_moe_combine,
     OP_ID_linear, OP_ID_linear, OP_ID_swiglu, OP_ID_linear, OP_ID_add, OP_ID_add,
     OP_ID_gather, OP_ID_rmsnorm, OP_ID_linear, OP_ID_xent,
 };

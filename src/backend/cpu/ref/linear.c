@@ -13,7 +13,9 @@ static float dot_f32(const float *w, const float *x, uint64_t n) {
 
 float ref_dot_row(const tensor *w, uint64_t i, uint64_t row, const float *x, const act_q8 *x8, float *scratch) {
     quant_dot_fn dot = quant_of(w->type)->dot;
+    quant_dot_f32_fn dot_plain = quant_of(w->type)->dot_f32;
     if (x8 && dot) return dot(tensor_row(w, i, row), x8, w->cols);
+    if (x8 && dot_plain) return dot_plain(tensor_row(w, i, row), x, w->cols);
     tensor_row_to_f32(w, i, row, scratch);
     return dot_f32(scratch, x, w->cols);
 }
@@ -33,15 +35,17 @@ static void rows_of_matrix(const fwd *f, const tensor *w, uint64_t i, const floa
 }
 
 void ref_linear(const fwd *f, const linear_args *a) {
-    for (uint64_t t = 0; t < a->x->rows; t++)
-        rows_of_matrix(f, &a->w->w, 0, a->w->bias, tensor_f32(a->x, t), tensor_f32(a->y, t));
+    for (uint32_t i = 0; i < a->n; i++)
+        for (uint64_t t = 0; t < a->x->rows; t++)
+            rows_of_matrix(f, &a->w[i]->w, 0, a->w[i]->bias, tensor_f32(a->x, t), tensor_f32(a->y[i], t));
 }
 
 void ref_moe_linear(const fwd *f, const moe_linear_args *a) {
-    uint64_t per_row = a->x->rows == a->y->rows ? 1 : a->top_k;
-    for (uint64_t r = 0; r < a->y->rows; r++) {
-        uint64_t expert = (uint64_t)a->ids[r];
-        const float *bias = a->w->bias ? a->w->bias + expert * a->w->w.rows : NULL;
-        rows_of_matrix(f, &a->w->w, expert, bias, tensor_f32(a->x, r / per_row), tensor_f32(a->y, r));
-    }
+    uint64_t per_row = a->x->rows == a->y[0]->rows ? 1 : a->top_k;
+    for (uint32_t i = 0; i < a->n; i++)
+        for (uint64_t r = 0; r < a->y[i]->rows; r++) {
+            uint64_t expert = (uint64_t)a->ids[r];
+            const float *bias = a->w[i]->bias ? a->w[i]->bias + expert * a->w[i]->w.rows : NULL;
+            rows_of_matrix(f, &a->w[i]->w, expert, bias, tensor_f32(a->x, r / per_row), tensor_f32(a->y[i], r));
+        }
 }

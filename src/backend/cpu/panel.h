@@ -1,0 +1,51 @@
+/* Weights as panels: the layout that fast products read. A panel holds PANEL_ROWS (16-bit formats: 32) consecutive rows of a matrix with
+ * their elements interleaved, so that one vector register holds the same k of several rows and every lane is one output: the
+ * float chain of an output (tensor/quant.h) is then the same for any number of activation rows, threads and instruction sets.
+ * Block formats keep the file's bits (Q3_K and Q6_K grow by at most 5 %); rows beyond the last are zeros.
+ *
+ * A panel is a sequence of steps of 64 (K-quants and IQ4_XS: 256) elements, BF16 of 2, F16 of 1. Within a step, by row r of 16:
+ *   scales first, one array [16] after another (f16 d, dmin or m; small integer scales), then quants as 64-byte vectors: dword r
+ *   of a vector is 4 bytes of row r's quants, that is elements 4j..4j+3 of a block of 32 for vector j (see panel_pack.c).
+ * Bytes of Q8_0 are stored + 128. */
+#ifndef PINGTI_BACKEND_CPU_PANEL_H
+#define PINGTI_BACKEND_CPU_PANEL_H
+#include "base/cpu.h"
+#include "tensor/quant.h"
+#include "tensor/tensor.h"
+
+enum { PANEL_ROWS = 16, PANEL_MAX_TILE = 12 };
+
+typedef struct panel_shape {
+    uint32_t rows, step, step_bytes; /* rows 0: the format has no panels */
+} panel_shape;
+
+panel_shape panel_shape_of(dtype t);
+uint64_t panel_bytes(const tensor *w);  /* of one panel */
+uint64_t panel_count(const tensor *w);  /* of one matrix */
+/* Panels [from, to) of matrix i -> dst, the place of panel `from`. */
+void panel_pack(const tensor *w, uint64_t i, uint64_t from, uint64_t to, void *dst);
+
+/* One tile: the rows of one or two panels times up to PANEL_MAX_TILE activation rows. */
+typedef struct panel_call {
+    const uint8_t *w;
+    uint64_t panel_bytes, steps;
+    const void *x[PANEL_MAX_TILE];  /* act_block[], or bfloat16 pairs, or f32 (see panel_acts) */
+    float *y[PANEL_MAX_TILE];       /* where the first output of each row goes */
+    const float *bias;              /* of the first output, or NULL */
+    const char *prefetch;           /* weights of a later tile; prefetch_lines of 64 bytes at every 64 (256) k */
+    uint32_t prefetch_lines;
+} panel_call;
+
+typedef void (*panel_fn)(const panel_call *c);
+
+/* Activation rows for a tile of a format. */
+typedef enum panel_acts { ACTS_Q8, ACTS_BF16, ACTS_F32 } panel_acts;
+static inline panel_acts panel_acts_of(dtype t) { return t == DTYPE_BF16 ? ACTS_BF16 : t == DTYPE_F16 ? ACTS_F32 : ACTS_Q8; }
+
+/* tile[type][panels - 1][rows - 1]; NULL beyond what an instruction set has registers for. */
+typedef struct panel_kernels {
+    panel_fn tile[DTYPE_COUNT][2][PANEL_MAX_TILE];
+} panel_kernels;
+
+const panel_kernels *panel_kernels_for(cpu_isa isa);
+#endif

@@ -1,0 +1,170 @@
+#include "backend/cpu/product.h"
+#include "backend/cpu/panel.h"
+#include <string.h>
+
+enum { EXACT_ROWS = 16, EXACT_TILE = 32, NEAR_BYTES = 384 << 10 /* activation rows of a block stay in the second-level cache */ };
+
+typedef struct product_job {
+    const cpu_kernels *k;
+    const panel_kernels *tiles;
+    product *p;
+    size_t n;
+    bool fast;
+    float *rows;         /* [threads][EXACT_ROWS][most columns] f32 weights */
+    uint64_t row_floats; /* of one thread */
+} product_job;
+
+/* Panels: tiles of one or two panels times a few activation rows. */
+
+typedef struct tile_plan {
+    int panels, cap; /* of a tile */
+} tile_plan;
+
+static int most_rows(const panel_kernels *k, dtype t, int panels) {
+    int n = 0;
+    while (n < PANEL_MAX_TILE && k->tile[t][panels - 1][n]) n++;
+    if (n) return n;
+    for (n = PANEL_MAX_TILE; n && !k->tile[t][panels - 1][n - 1];) n--; /* wide tiles begin at a few rows */
+    return n;
+}
+
+/* Few rows: one panel at a time, as one stream from memory. */
+static tile_plan plan_tiles(const panel_kernels *k, dtype t, uint64_t n) {
+    int tall = most_rows(k, t, 1), wide = most_rows(k, t, 2);
+    return n > (uint64_t)tall && wide ? (tile_plan){ 2, wide } : (tile_plan){ 1, tall };
+}
+
+static void call_tile(const panel_kernels *k, dtype t, int panels, int rows, panel_call *c) {
+    panel_fn fn = k->tile[t][panels - 1][rows - 1];
+    if (fn) return fn(c);
+    panel_call second = *c; /* a size without a kernel: two smaller ones */
+    int half = (rows + 1) / 2;
+    second.prefetch_lines = 0;
+    memmove(second.x, second.x + half, (size_t)(rows - half) * sizeof *second.x);
+    memmove(second.y, second.y + half, (size_t)(rows - half) * sizeof *second.y);
+    call_tile(k, t, panels, half, c);
+    call_tile(k, t, panels, rows - half, &second);
+}
+
+/* The last panel of a matrix may have rows that do not exist: into a buffer first. */
+static void partial_tile(const panel_kernels *k, dtype t, int rows, panel_call *c, uint64_t outputs) {
+    float buffer[PANEL_MAX_TILE][32];
+    panel_call inner = *c;
+    inner.bias = NULL;
+    for (int i = 0; i < rows; i++) inner.y[i] = buffer[i];
+    call_tile(k, t, 1, rows, &inner);
+    for (int i = 0; i < rows; i++)
+        for (uint64_t o = 0; o < outputs; o++) c->y[i][o] = c->bias ? buffer[i][o] + c->bias[o] : buffer[i][o];
+}
+
+typedef struct span { uint64_t from, to; } span;
+
+/* Panels [at, at+n) against activation rows r, in tiles of about equal height. */
+static void panel_rows(const product_job *j, const product *p, uint64_t at, int n, span r, int cap, bool prefetch) {
+    const tensor *w = p->w;
+    panel_shape s = panel_shape_of(w->type);
+    uint64_t bytes = panel_bytes(w), tiles = (r.to - r.from + (uint64_t)cap - 1) / (uint64_t)cap, first = at * s.rows, row = r.from;
+    const uint8_t *base = (const uint8_t *)w->packed + (p->matrix * panel_count(w) + at) * bytes;
+    uint64_t lines_a_step = s.rows == 32 ? 64 : (s.step_bytes + 63) / 64, chunks = bytes / 64 / lines_a_step + 1;
+    panel_call c = { .w = base, .panel_bytes = bytes, .steps = (w->cols + s.step - 1) / s.step, .bias = p->bias ? p->bias + first : NULL };
+    if (prefetch) c.prefetch_lines = (uint32_t)((lines_a_step * (uint64_t)n + tiles - 1) / tiles);
+    for (uint64_t t = 0; t < tiles; t++) {
+        int rows = (int)((r.to - r.from) / tiles + (t < (r.to - r.from) % tiles));
+        for (int i = 0; i < rows; i++, row++) {
+            c.x[i] = p->x[row];
+            c.y[i] = p->y[row] + first;
+        }
+        c.prefetch = (const char *)base + (uint64_t)n * bytes + t * c.prefetch_lines * chunks * 64;
+        if (first + (uint64_t)n * s.rows > w->rows) partial_tile(j->tiles, w->type, rows, &c, w->rows - first);
+        else call_tile(j->tiles, w->type, n, rows, &c);
+    }
+}
+
+/* Panels [u.from, u.to) of one product: activation rows in blocks that stay near, so that each is read from afar once for all of them. */
+static void panel_task(const product_job *j, const product *p, span u) {
+    const tensor *w = p->w;
+    tile_plan plan = plan_tiles(j->tiles, w->type, p->n);
+    uint64_t whole = w->rows / panel_shape_of(w->type).rows; /* panels whose rows all exist */
+    uint64_t row_bytes = panel_acts_of(w->type) == ACTS_Q8 ? act_q8_bytes(w->cols) : w->cols * (panel_acts_of(w->type) == ACTS_BF16 ? 2 : 4);
+    uint64_t block = NEAR_BYTES / row_bytes / (uint64_t)plan.cap * (uint64_t)plan.cap;
+    if (block < (uint64_t)plan.cap) block = (uint64_t)plan.cap;
+    for (uint64_t r = 0; r < p->n; r += block) {
+        span rows = { r, r + block < p->n ? r + block : p->n };
+        for (uint64_t at = u.from; at < u.to;) {
+            int n = plan.panels == 2 && at + 2 <= u.to && at + 2 <= whole ? 2 : 1;
+            panel_rows(j, p, at, n, rows, plan.cap, r == 0);
+            at += (uint64_t)n;
+        }
+    }
+}
+
+/* Rows of weights: exact products, and fast ones of weights that nobody packed. */
+
+static void put(const product *p, uint64_t first, uint64_t n, uint64_t o, const float *values) {
+    for (uint64_t i = 0; i < n; i++) p->y[first + i][o] = p->bias ? values[i] + p->bias[o] : values[i];
+}
+
+static void unpack_row(const product_job *j, const product *p, uint64_t o, float *out) {
+    if (p->w->block_scale || p->w->scale_parts) tensor_row_to_f32(p->w, p->matrix, o, out);
+    else j->k->to_f32[p->w->type](tensor_row(p->w, p->matrix, o), out, p->w->cols);
+}
+
+static void exact_task(const product_job *j, const product *p, span u, int worker) {
+    uint64_t cols = p->w->cols;
+    float *rows = j->rows + (uint64_t)worker * j->row_floats, values[EXACT_TILE];
+    for (uint64_t o = u.from; o < u.to; o++) unpack_row(j, p, o, rows + (o - u.from) * cols);
+    for (uint64_t t = 0; t < p->n; t += EXACT_TILE) {
+        uint64_t n = p->n - t < EXACT_TILE ? p->n - t : EXACT_TILE;
+        for (uint64_t o = u.from; o < u.to; o++) {
+            j->k->dot_f32(rows + (o - u.from) * cols, (const float *const *)p->x + t, n, cols, values);
+            put(p, t, n, o, values);
+        }
+    }
+}
+
+static void scalar_task(const product *p, span u) {
+    const quant_traits *q = quant_of(p->w->type);
+    for (uint64_t o = u.from; o < u.to; o++)
+        for (uint64_t i = 0; i < p->n; i++) {
+            const void *row = tensor_row(p->w, p->matrix, o);
+            act_q8 x = act_q8_at((void *)(uintptr_t)p->x[i], p->w->cols);
+            float v = q->dot ? q->dot(row, &x, p->w->cols) : q->dot_f32(row, p->x[i], p->w->cols);
+            put(p, i, 1, o, &v);
+        }
+}
+
+static bool is_exact(const product_job *j, const tensor *w) { return !j->fast || !(quant_of(w->type)->dot || quant_of(w->type)->dot_f32); }
+
+static void run_task(void *ctx, size_t task, int worker) {
+    const product_job *j = ctx;
+    const product *p = j->p;
+    while (p + 1 < j->p + j->n && task >= p[1].first_task) p++;
+    span u = { (task - p->first_task) * p->grain, 0 };
+    u.to = u.from + p->grain < p->units ? u.from + p->grain : p->units;
+    if (is_exact(j, p->w)) exact_task(j, p, u, worker);
+    else if (p->w->packed) panel_task(j, p, u);
+    else scalar_task(p, u);
+}
+
+/* Units of one task: enough tasks to share evenly, none too short to be worth handing out. */
+static uint64_t grain_of(const fwd *f, const product_job *j, const product *p) {
+    if (is_exact(j, p->w) || !p->w->packed) return EXACT_ROWS;
+    uint64_t even = p->units / (8 * (uint64_t)pool_threads(f->pool)), least = (32 << 10) / panel_bytes(p->w) / (p->n < 8 ? 1 : 4);
+    uint64_t grain = even > least ? even : least;
+    return grain < 2 ? 2 : (grain + 1) / 2 * 2;
+}
+
+void product_run(const fwd *f, product *p, size_t n) {
+    product_job j = { cpu_active(), panel_kernels_for(cpu_chosen_isa()), p, n, f->precision == PRECISION_FAST, NULL, 0 };
+    size_t tasks = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool exact = is_exact(&j, p[i].w);
+        p[i].units = exact || !p[i].w->packed ? p[i].w->rows : panel_count(p[i].w);
+        p[i].grain = grain_of(f, &j, &p[i]);
+        p[i].first_task = tasks;
+        tasks += (p[i].units + p[i].grain - 1) / p[i].grain;
+        if (exact && EXACT_ROWS * p[i].w->cols > j.row_floats) j.row_floats = EXACT_ROWS * p[i].w->cols;
+    }
+    if (j.row_floats) j.rows = arena_must_raw(f->mem, (size_t)pool_threads(f->pool) * j.row_floats, sizeof(float));
+    pool_run(f->pool, tasks, run_task, &j);
+}

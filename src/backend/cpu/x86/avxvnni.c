@@ -1,0 +1,14 @@
+#include "backend/cpu/x86/x86.h"
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#define NAME(x) avxvnni_##x
+#define KERNELS_NAME "avxvnni"
+#define PANEL_PREFIX avxvnni
+#include "backend/cpu/x86/v256.inc"
+#include "backend/cpu/x86/f32.inc"
+#include "backend/cpu/x86/convert.inc"
+#include "backend/cpu/x86/table.inc"
+#include "backend/cpu/x86/panel_v256.inc"
+#include "backend/cpu/panel_tile.inc"
