@@ -41,7 +41,7 @@ static void make_tiles(attn_job *j, const fwd *f, uint32_t threads) {
     uint32_t heads, tokens, T = (uint32_t)a->q->rows;
     tile_size(j, threads, &heads, &tokens);
     uint32_t group = a->heads / a->kv_heads, per_token = a->kv_heads * ((group + heads - 1) / heads);
-    j->tiles = arena_must(f->mem, (size_t)T * per_token, sizeof *j->tiles);
+    j->tiles = arena_must_raw(f->mem, (size_t)T * per_token, sizeof *j->tiles);
     for (uint32_t t = 0, end; t < T; t = end) {
         for (end = t + 1; end < T && end < t + tokens && a->b->seq[end] == a->b->seq[t];) end++;
         add_tiles(j, t, end - t, heads);
@@ -50,7 +50,7 @@ static void make_tiles(attn_job *j, const fwd *f, uint32_t threads) {
 }
 
 static attn_partial new_partial(const fwd *f, uint32_t rows, uint32_t v_pad) {
-    return (attn_partial){ arena_must(f->mem, rows, sizeof(float)), arena_must(f->mem, rows, sizeof(float)), arena_must(f->mem, (size_t)rows * v_pad, sizeof(float)) };
+    return (attn_partial){ arena_must_raw(f->mem, rows, sizeof(float)), arena_must_raw(f->mem, rows, sizeof(float)), arena_must_raw(f->mem, (size_t)rows * v_pad, sizeof(float)) };
 }
 
 /* Few tiles with long histories: their segments are handed out one by one, if the results find room. */
@@ -61,7 +61,7 @@ static void make_pieces(attn_job *j, const fwd *f, uint32_t threads) {
         bytes += (uint64_t)j->tiles[i].n_segments * attn_rows(&j->tiles[i]) * (j->v_pad + 2) * sizeof(float);
     }
     bool split = threads > 1 && j->n_tiles < 8 * (size_t)threads && segments > j->n_tiles && bytes <= PARTS_BYTES;
-    j->pieces = arena_must(f->mem, split ? segments : j->n_tiles, sizeof *j->pieces);
+    j->pieces = arena_must_raw(f->mem, split ? segments : j->n_tiles, sizeof *j->pieces);
     for (size_t i = j->n_tiles; i-- > 0;) { /* the last rows see most keys: they are begun first */
         attn_tile *t = &j->tiles[i];
         if (split) t->parts = arena_must(f->mem, t->n_segments, sizeof *t->parts);
@@ -75,11 +75,11 @@ static void make_pieces(attn_job *j, const fwd *f, uint32_t threads) {
 
 static attn_scratch new_scratch(const attn_job *j, const fwd *f) {
     size_t blocks = (j->rows + STRIP_ROWS - 1) / STRIP_ROWS;
-    attn_scratch s = { .q = arena_must(f->mem, blocks * j->k_chunks * STRIP_ROWS * STRIP_DEPTH, sizeof(float)),
-                       .score = arena_must(f->mem, STRIP_ROWS * ATTN_SPLIT, sizeof(float)),
-                       .lane = arena_must(f->mem, (size_t)j->rows * ATTN_LANES, sizeof(float)),
+    attn_scratch s = { .q = arena_must_raw(f->mem, blocks * j->k_chunks * STRIP_ROWS * STRIP_DEPTH, sizeof(float)),
+                       .score = arena_must_raw(f->mem, STRIP_ROWS * ATTN_SPLIT, sizeof(float)),
+                       .lane = arena_must_raw(f->mem, (size_t)j->rows * ATTN_LANES, sizeof(float)),
                        .all = new_partial(f, j->rows, j->v_pad), .part = new_partial(f, j->rows, j->v_pad) };
-    if (j->a->shared_v) s.turned = arena_must(f->mem, (size_t)ATTN_SPLIT * j->v_pad, sizeof(float));
+    if (j->a->shared_v) s.turned = arena_must_raw(f->mem, (size_t)ATTN_SPLIT * j->v_pad, sizeof(float));
     return s;
 }
 

@@ -68,7 +68,7 @@ static void store_task(void *ctx, size_t task, int worker) {
 
 void attn_store(const fwd *f, const attn_args *a, const vector_kernels *k) {
     uint32_t T = (uint32_t)a->q->rows;
-    store_job j = { a, k, arena_must(f->mem, T, sizeof *j.runs), 0 };
+    store_job j = { a, k, arena_must_raw(f->mem, T, sizeof *j.runs), 0 };
     for (uint32_t t = 0, end; t < T; t = end) {
         uint32_t page = (uint32_t)a->b->pos[t] / a->kv->page_tokens;
         for (end = t + 1; end < T && a->b->seq[end] == a->b->seq[t] && (uint32_t)a->b->pos[end] / a->kv->page_tokens == page;) end++;
