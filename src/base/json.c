@@ -31,7 +31,11 @@ json_t *js_parse(const char *text, size_t n, const char *where, err *e) {
     json_t *doc = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &why);
     if (!doc && json_error_code(&why) == json_error_numeric_overflow)
         doc = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &why);
-    if (!doc) {
+    if (!doc && (json_error_code(&why) == json_error_out_of_memory || !why.text[0])) { /* jansson says nothing when it has no memory for its own */
+        err_set(e, ERR_MEMORY, "out of memory for a JSON file");
+        err_where(e, "%s, %zu bytes", where, n);
+        err_hint(e, "free memory, or raise the limit (ulimit -v)");
+    } else if (!doc) {
         err_set(e, ERR_FORMAT, "not valid JSON: %s", why.text);
         err_where(e, "%s, line %d, column %d", where, why.line, why.column);
         err_hint(e, "the file may be damaged or incomplete: fetch it again");

@@ -14,9 +14,12 @@ void *mem_array(size_t n, size_t size, err *e) {
     return p;
 }
 
+__attribute__((weak)) void mem_stop(void) { abort(); }
+
 static void *or_stop(void *p, size_t n, size_t size) {
     if (p) return p;
-    fprintf(stderr, "pingti: out of memory (%zu x %zu bytes)\n", n, size);
+    fprintf(stderr, "pingti: error: out of memory\n  expected: %zu x %zu bytes more\n  try:      use a smaller model, a shorter context or text, or free memory\n", n, size);
+    mem_stop();
     abort();
 }
 

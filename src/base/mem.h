@@ -1,6 +1,7 @@
 /* Heap memory. Sizes that derive from outside input go through mem_array: overflow-checked, zeroed, NULL with a filled
  * error when there is no memory. mem_must is for small sizes that the program itself chose; when even that fails the
- * process says so and stops, since nothing could be reported in order any more. Free with free(). Any thread. */
+ * process says so and stops, since nothing could be reported in order any more: by abort() in a program that uses the
+ * library, with an error's exit status in pingti itself (mem_stop). Free with free(). Any thread. */
 #ifndef PINGTI_BASE_MEM_H
 #define PINGTI_BASE_MEM_H
 #include "base/err.h"
@@ -12,6 +13,8 @@ void *mem_must(size_t n, size_t size);                     /* zeroed; stops the 
 void *mem_must_grow(void *old, size_t n, size_t size);     /* realloc to n*size; new bytes are not set */
 char *mem_must_copy(const char *text, size_t len);         /* NUL-terminated copy of len bytes */
 void *mem_aligned(size_t bytes, err *e);                   /* zeroed, 64-byte aligned; free() */
+
+void mem_stop(void); /* ends the process after "out of memory"; does not return. Weak: abort(), unless the program has its own */
 
 static inline bool mem_mul(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_mul_overflow(a, b, out); }
 static inline bool mem_add(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_add_overflow(a, b, out); }

@@ -66,7 +66,7 @@ static void set_dim(turn *t, bool dim) {
 static void show_fold(turn *t, bool last) {
     double now = clock_seconds();
     if (!t->c->fancy || (!last && t->folded && now - t->folded_at < 0.1)) return;
-    out_printf("\r%s思考 … (%zu tokens)%s%s", term_seq(1, TERM_DIM), t->thought_tokens, term_seq(1, TERM_PLAIN), last ? "\n" : "");
+    out_printf("\r%sthinking … (%zu tokens)%s%s", term_seq(1, TERM_DIM), t->thought_tokens, term_seq(1, TERM_PLAIN), last ? "\n" : "");
     t->folded = !last;
     t->folded_at = now;
 }
@@ -77,7 +77,7 @@ static void show(void *ctx, bool thinking, const char *text, size_t n) {
     if (thinking && mode == THINK_ON) {
         set_dim(t, true);
         out_answer(text, n);
-    } else if (thinking && mode == THINK_FOLD) {
+    } else if (thinking) { /* off, and the model thinks all the same: that it does is seen */
         show_fold(t, false);
     } else if (!thinking) {
         if (t->folded) show_fold(t, true);

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "cli/term.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,6 +37,14 @@ bool input_text(const char *file, const char *argument, buf *out, err *e) {
     if (!argument && term_is(STDIN_FILENO))
         return err_set(e, ERR_USAGE, "no text was given") || err_expected(e, "an argument, --file FILE, or text on standard input");
     return read_stdin(out, e);
+}
+
+void input_note_broken(const buf *text) {
+    uint32_t cp;
+    size_t at = 0, n = 0, first = 0;
+    for (size_t len; at < text->len; at += len ? len : 1)
+        if (!(len = utf8_decode(text->data + at, text->len - at, &cp)) && n++ == 0) first = at;
+    if (n) fprintf(stderr, "pingti: note: the text is not all UTF-8 (first at byte %zu): each of %zu bytes is read as U+FFFD\n", first, n);
 }
 
 size_t input_printable(const char *s, size_t n, uint32_t *cp) {

@@ -7,6 +7,7 @@
 
 /* file and argument may be NULL; "-" or neither is standard input, refused when that is a terminal and nothing was said. */
 bool input_text(const char *file, const char *argument, buf *out, err *e);
+void input_note_broken(const buf *text); /* says on standard error when bytes will be read as U+FFFD */
 /* Length of the printable code point at s, or 0. */
 size_t input_printable(const char *s, size_t n, uint32_t *cp);
 #endif

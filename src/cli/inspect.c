@@ -88,7 +88,7 @@ static void put_file(buf *b, const model_facts *f) {
     if (f->name[0]) field(b, "name", "%s", f->name);
     if (s->gguf) field(b, "file", "GGUF v%u, %zu part%s, %s", gguf_version(s->gguf), gguf_n_parts(s->gguf), gguf_n_parts(s->gguf) == 1 ? "" : "s", show_bytes(s->file_bytes).text);
     else field(b, "file", "Hugging Face directory, %s of weights", show_bytes(s->file_bytes).text);
-    if (!f->parameters) field(b, "weights", "none: a vocabulary alone");
+    if (!f->parameters) field(b, "weights", f->tokenizer ? "none: a vocabulary alone" : "none that can be read");
     else field(b, "parameters", "%s, %.2f bits each", show_count(f->parameters).text, 8.0 * (double)f->tensor_bytes / (double)f->parameters);
 }
 

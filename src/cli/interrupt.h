@@ -7,7 +7,7 @@
 void interrupt_install(void);          /* SIGINT as above; SIGTERM the same; SIGPIPE becomes a failed write */
 void interrupt_watch(engine *e);       /* from now on Ctrl-C cancels its requests; NULL: no longer */
 void interrupt_soft(bool on);          /* Ctrl-C sets the flag alone */
-void interrupt_patience(int n);         /* so many Ctrl-C before the program ends (2); a chat takes more */
+void interrupt_patience(int n);         /* so many Ctrl-C before the program ends (2); 1: at once; a chat takes more */
 bool interrupt_seen(void);
 int interrupt_fd(void);                /* readable once one was seen: for waiting on it beside other things */
 void interrupt_clear(void);

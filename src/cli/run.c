@@ -3,9 +3,11 @@
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/out.h"
+#include "cli/profile.h"
 #include "cli/term.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct run_options {
@@ -35,6 +37,7 @@ typedef struct run_flow {
     const llm *l;
     buf text;          /* for --json */
     json_t *logprobs;  /* array, or NULL */
+    bool mid_line;     /* the text on standard output does not end a line */
 } run_flow;
 
 /* ---- prompt ---- */
@@ -90,9 +93,10 @@ static void on_token(void *ctx, const sampled *t) {
 static bool on_text(void *ctx, const char *text, size_t n) {
     run_flow *f = ctx;
     bool ok = true;
+    interrupt_patience(2); /* an answer is kept as far as it came; before it there is nothing to keep */
     if (f->o->json || f->o->stream_json) buf_put(&f->text, text, n);
     if (f->o->stream_json) ok = out_json(json_pack("{s:o}", "text", out_json_text(text, n)), false);
-    else if (!f->o->json) ok = out_answer(text, n);
+    else if (!f->o->json) ok = out_answer(text, n), f->mid_line = n ? text[n - 1] != '\n' : f->mid_line;
     return ok && !interrupt_seen();
 }
 
@@ -102,6 +106,12 @@ static const char *finish_name(finish_reason f) {
 }
 
 static double rate(size_t n, double seconds) { return seconds > 0 ? (double)n / seconds : 0; }
+
+/* Both written into one pipe or file: the statistics shall not stand in the answer's last line. */
+static bool same_output(void) {
+    struct stat a, b;
+    return fstat(STDOUT_FILENO, &a) == 0 && fstat(STDERR_FILENO, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
 
 static void print_statistics(const generate_result *r, const sample_params *p) {
     const request_usage *u = &r->usage;
@@ -130,6 +140,7 @@ static int report(const run_flow *f, const generate_result *r, const sample_para
     if (o->json || o->stream_json) out_json(result_json(f, r, p), o->json && !o->stream_json);
     else if (term_is(STDOUT_FILENO)) out_puts("\n");
     if (out_failed()) return out_status();
+    if (!o->quiet && f->mid_line && !term_is(STDOUT_FILENO) && same_output()) fputc('\n', stderr);
     if (!o->quiet) print_statistics(r, p);
     return r->finish == FINISH_CANCELLED || interrupt_seen() ? EXIT_INTERRUPTED : EXIT_OK;
 }
@@ -163,15 +174,18 @@ static int run(const void *options, opt_state *s) {
     int status;
     const char *path = choice_path(&o->choice, NULL, &e);
     if (!path) return cli_fail(&e);
+    interrupt_patience(1);
     if (o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
-    bool ok = input_text(o->file, opt_arg(s, 0), &text, &e) && (l = open_llm(path, &o->engine, o->quiet, &e)) &&
+    profile timed = profile_start(&o->engine);
+    bool ok = input_text(o->file, opt_arg(s, 0), &text, &e) && (l = open_llm(path, &o->engine, o->quiet, timed.prof, &e)) &&
               (o->chat ? chat_prompt(o, l, &text, &prompt, &e) : plain_prompt(o, l, &text, &prompt, &e));
+    if (ok && !o->quiet) input_note_broken(&text);
     status = ok ? answer(o, s, l, &prompt, &e) : cli_fail(&e);
     interrupt_watch(NULL);
     llm_close(l);
     token_list_free(&prompt);
     buf_free(&text);
-    return status;
+    return profile_end(&timed, status);
 }
 
 static const opt_part parts[] = {

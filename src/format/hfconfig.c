@@ -18,6 +18,17 @@ static bool read_object(const char *dir, const char *name, bool required, json_t
     return ok;
 }
 
+static bool has_config(const char *dir, err *e) {
+    char *config = file_join(dir, "config.json"), *index = file_join(dir, "model_index.json");
+    bool there = file_exists(config), pipeline = file_exists(index);
+    free(config);
+    free(index);
+    if (there) return true;
+    return err_set(e, ERR_IO, "the directory has no config.json") || err_where(e, "%s", dir) ||
+           err_expected(e, "a Hugging Face directory: config.json, tokenizer.json or tokenizer.model, *.safetensors") ||
+           (pipeline && err_got(e, "a pipeline of several models (model_index.json)")) || err_hint(e, "give the model's own directory, or a .gguf file by its name");
+}
+
 static bool keep_template(const char *text, size_t n, const char *where, char **out, err *e) {
     if (n > MAX_TEMPLATE)
         return err_set(e, ERR_LIMIT, "the chat template is too large") || err_where(e, "%s", where) || err_expected(e, "at most %d bytes", MAX_TEMPLATE) || err_got(e, "%zu bytes", n);
@@ -87,7 +98,7 @@ static bool merge_text_config(json_t *config, err *e) {
 
 bool hfconfig_open(hfconfig *c, const char *dir, err *e) {
     *c = (hfconfig){ 0 };
-    bool ok = read_object(dir, "config.json", true, &c->config, e) && merge_text_config(c->config, e) &&
+    bool ok = has_config(dir, e) && read_object(dir, "config.json", true, &c->config, e) && merge_text_config(c->config, e) &&
               read_object(dir, "generation_config.json", false, &c->generation, e) &&
               read_object(dir, "tokenizer_config.json", false, &c->tokenizer, e) && read_templates(c, dir, e);
     if (!ok) hfconfig_close(c);

@@ -179,6 +179,7 @@ engine *engine_start_with_clock(runner *r, size_t n_known, double (*clock)(void)
     if (make_scratch(en, e)) {
         if (pthread_create(&en->thread, NULL, engine_main, en) == 0) return en;
         err_set(e, ERR_IO, "the system refuses another thread");
+        err_hint(e, "free memory, or raise the limits of this process (ulimit -u for threads, ulimit -v for memory)");
     }
     free_engine(en);
     return NULL;

@@ -13,7 +13,7 @@ struct arch {
     bool (*read_gguf)(const gguf *g, const char *arch_name, model_spec *s, err *e);
     bool (*bind_attention)(binder *b, int il, layer *l); /* bind_qkv, bind_fused_qkv or bind_mla */
     bool (*bind_ffn)(binder *b, int il, layer *l);
-    const char *const *ignored; /* name endings of tensors known to be unneeded (rotary buffers, MTP), NULL-terminated, or NULL */
+    bool mtp_layers; /* published with multi-token prediction heads as layers after the last: no part of the decoder */
 };
 
 #define ARCH(symbol) extern const arch symbol;

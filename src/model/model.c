@@ -84,11 +84,9 @@ static bool bind_layers(binder *b) {
 }
 
 static bool is_ignored(const model *m, const char *name) {
-    for (const char *const *i = m->arch->ignored; i && *i; i++)
-        if (strstr(name, *i)) return true;
-    int il; /* layers beyond the last are multi-token prediction heads: published with DeepSeek-V3, not part of the decoder */
+    int il;
     bool layer_name = sscanf(name, "model.layers.%d.", &il) == 1 || sscanf(name, "blk.%d.", &il) == 1;
-    return (layer_name && il >= (int)m->spec.layers) || strstr(name, "rotary_emb.inv_freq") || strcmp(name, "lm_head.weight") == 0;
+    return (m->arch->mtp_layers && layer_name && il >= (int)m->spec.layers) || strstr(name, "rotary_emb.inv_freq") || strcmp(name, "lm_head.weight") == 0;
 }
 
 static void note_unused(binder *b) {

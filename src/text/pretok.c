@@ -171,6 +171,25 @@ static void rewrite(const pretok_step *s, const char *text, size_t n, bool first
     }
 }
 
+/* A piece's bytes as letters, split, and the cuts carried back to the bytes (which may lie within a code point). */
+static bool split_letters(splitter *x, const char *text, size_t n, size_t base, pieces *out, err *e) {
+    buf letters = { 0 };
+    pieces cut = { 0 };
+    size_t byte = 0, at = 0;
+    char c[4];
+    for (size_t i = 0; i < n; i++) buf_put(&letters, c, utf8_encode(unicode_byte_letter((unsigned char)text[i]), c));
+    bool ok = split_piece(x, buf_str(&letters), letters.len, 0, &cut, e);
+    for (size_t i = 0; i < cut.n && ok; i++) {
+        while (at < cut.items[i].from) at += unicode_byte_letter((unsigned char)text[byte++]) < 0x80 ? 1 : 2;
+        size_t from = byte;
+        while (at < cut.items[i].to) at += unicode_byte_letter((unsigned char)text[byte++]) < 0x80 ? 1 : 2;
+        pieces_put(out, base + from, base + byte);
+    }
+    pieces_free(&cut);
+    buf_free(&letters);
+    return ok;
+}
+
 static bool one_step(const pretok_step *s, const pieces *in, bool first, pieces *out, err *e) {
     bool rewrites = s->kind == PRETOK_METASPACE || (s->kind == PRETOK_BYTE_LEVEL && s->add_prefix_space), ok = true;
     splitter x = { .s = s, .run = s->re ? regex_run_new(s->re) : NULL };
@@ -185,6 +204,7 @@ static bool one_step(const pretok_step *s, const pieces *in, bool first, pieces 
         bool whole = (s->kind == PRETOK_BYTE_LEVEL && !s->re) || (s->kind == PRETOK_METASPACE && !s->split);
         if (whole) pieces_put(out, base, base + n);
         else if (s->kind == PRETOK_BERT) bert_pieces(text, n, base, out);
+        else if (s->on_letters) ok = split_letters(&x, text, n, base, out, e);
         else ok = split_piece(&x, text, n, base, out, e);
     }
     regex_run_free(x.run);

@@ -15,6 +15,7 @@ typedef struct pretok_step {
     pretok_kind kind;
     split_behavior behavior;
     bool invert, add_prefix_space, split, individual;
+    bool on_letters;       /* it stands after ByteLevel, so it sees the letters of GPT-2's byte alphabet: byte 0xbc is the number 1/4 */
     prepend_scheme prepend;
     const char *literal;   /* PRETOK_LITERAL; the replacement of PRETOK_METASPACE */
     size_t n_literal;
@@ -45,6 +46,13 @@ bool pretokenize(const pretok *p, const char *text, size_t n, bool first, pieces
 void pretok_free(pretok *p);
 
 /* The steps that a GGUF file's tokenizer.ggml.pre names; false with the known names when there is no such. */
-enum { PRE_WHOLE_WORDS = 1, PRE_BOS = 2 }; /* a word that is in the vocabulary is not merged from bytes; BOS unless the file says no */
+enum {
+    PRE_WHOLE_WORDS = 1, /* a word that is in the vocabulary is not merged from bytes */
+    PRE_BOS = 2,         /* BOS unless the file says no */
+    PRE_NFC = 4,         /* text is composed first */
+    PRE_CHARACTERS = 8,  /* the vocabulary spells characters, with bytes as <0xNN>, instead of GPT-2's byte letters */
+    PRE_SPM_SPACES = 16, /* its spaces are U+2581 */
+    PRE_NO_SPACES = 32,  /* white space only separates */
+};
 bool pretok_from_gguf_name(pretok *p, const char *name, unsigned *flags, err *e);
 #endif

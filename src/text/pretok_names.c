@@ -27,9 +27,13 @@ bool pretok_from_gguf_name(pretok *p, const char *name, unsigned *flags, err *e)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!*name || strchr(name, ' ') || !listed(known[i].names, name)) continue;
         *flags = known[i].flags;
+        if (*flags & PRE_NO_SPACES) p->steps[p->n++] = (pretok_step){ .kind = PRETOK_WHITESPACE_SPLIT, .behavior = SPLIT_REMOVED };
+        bool letters = false;
         for (size_t k = 0; k < MAX_REGEXES && known[i].regexes[k]; k++) {
             const char *pattern = known[i].regexes[k];
-            pretok_step s = { .kind = PRETOK_REGEX, .behavior = SPLIT_ISOLATED, .re = regex_new(pattern, strlen(pattern), e) };
+            letters |= !*pattern; /* R_BYTE_LETTERS */
+            if (!*pattern) continue;
+            pretok_step s = { .kind = PRETOK_REGEX, .behavior = SPLIT_ISOLATED, .on_letters = letters, .re = regex_new(pattern, strlen(pattern), e) };
             if (!s.re) return false;
             p->steps[p->n++] = s;
         }

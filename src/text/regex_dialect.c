@@ -68,8 +68,67 @@ static size_t interval(const char *p, size_t left, size_t atom, buf *out) {
     return i + 2;
 }
 
-/* A class in a class, or an intersection of classes: PCRE2 would read other characters, silently. */
-static bool nested(const char *p, size_t left) { return (left > 1 && p[0] == '[' && p[1] != ':') || (left > 1 && p[0] == '&' && p[1] == '&'); }
+/* Classes within classes and their intersections, [\p{L}&&[^\p{Han}]], which PCRE2 does not have: one character that matches every
+ * operand of &&, each a plain class or one of the classes within it. */
+enum { MAX_CLASS_DEPTH = 16 };
+
+/* [:name:] at p: its length, or 0. */
+static size_t posix_name(const char *p, size_t left) {
+    const char *end = left > 3 && p[0] == '[' && p[1] == ':' ? memmem(p + 2, left - 2, ":]", 2) : NULL;
+    return end ? (size_t)(end - p) + 2 : 0;
+}
+
+static bool is_nested(const char *p, size_t left) {
+    size_t i = left > 1 && p[1] == '^' ? 2 : 1, name;
+    for (size_t first = i; i < left && (p[i] != ']' || i == first); i += name ? name : p[i] == '\\' ? 2 : 1) {
+        name = posix_name(p + i, left - i);
+        if (!name && i + 1 < left && (p[i] == '[' || (p[i] == '&' && p[i + 1] == '&'))) return true;
+    }
+    return false;
+}
+
+static void put_operand(buf *plain, buf *within, buf *out) {
+    buf_puts(out, "(?:");
+    if (plain->len) buf_printf(out, "[%s%s]", plain->data[0] == '^' ? "\\" : "", buf_str(plain));
+    if (plain->len && within->len) buf_putc(out, '|');
+    buf_puts(out, plain->len || within->len ? buf_str(within) : "(?!)");
+    buf_putc(out, ')');
+    buf_clear(plain);
+    buf_clear(within);
+}
+
+static size_t class_letter(const char *p, size_t left, buf *plain) {
+    bool escaped = *p == '\\' && left > 1;
+    size_t used = *p == '[' ? posix_class(p, left, plain) : escaped ? letter(p, true, plain) : 0;
+    if (!used && escaped) used = property(p, left, plain);
+    if (used) return used;
+    used = *p == '[' ? posix_name(p, left) : escaped ? 2 : 1;
+    return buf_put(plain, p, used), used;
+}
+
+/* Bytes of the class at p; 0 when it does not end, or is nested too deeply. */
+static size_t nested_class(const char *p, size_t left, int depth, buf *out) {
+    buf plain = { 0 }, within = { 0 }, all = { 0 };
+    bool not = left > 1 && p[1] == '^';
+    size_t first = not ? 2 : 1, i = first;
+    for (size_t used; depth < MAX_CLASS_DEPTH && i < left && (p[i] != ']' || i == first); i += used) {
+        if (p[i] == '&' && i + 1 < left && p[i + 1] == '&') {
+            buf_puts(&all, "(?=");
+            put_operand(&plain, &within, &all);
+            buf_putc(&all, ')');
+            used = 2;
+        } else if (p[i] == '[' && !posix_name(p + i, left - i)) {
+            if (within.len) buf_putc(&within, '|');
+            if (!(used = nested_class(p + i, left - i, depth + 1, &within))) i = left - 1, used = 1;
+        } else used = class_letter(p + i, left - i, &plain);
+    }
+    put_operand(&plain, &within, &all);
+    buf_printf(out, not ? "(?:(?!%s)(?s:.))" : "(?:%s)", buf_str(&all));
+    buf_free(&plain);
+    buf_free(&within);
+    buf_free(&all);
+    return depth < MAX_CLASS_DEPTH && i < left ? i + 1 : 0;
+}
 
 typedef struct dialect {
     bool in_class;
@@ -122,9 +181,13 @@ bool regex_to_pcre2(const char *pattern, size_t n, buf *out, err *e) {
     for (size_t i = 0; i < n;) {
         const char *p = pattern + i;
         size_t left = n - i;
-        if (d.in_class && nested(p, left))
-            return err_set(e, ERR_UNSUPPORTED, "a regular expression of the tokenizer has a class within a class") || err_got(e, "'%.80s'", pattern) ||
-                   err_where(e, "offset %zu", i) || err_hint(e, "please report the model");
+        if (!d.in_class && *p == '[' && is_nested(p, left)) {
+            d.atom = out->len;
+            size_t used = nested_class(p, left, 0, out);
+            if (!used) return err_set(e, ERR_FORMAT, "a regular expression of the tokenizer has a class that does not end, or is nested too deeply") || err_got(e, "'%.80s'", pattern) || err_where(e, "offset %zu", i);
+            i += used;
+            continue;
+        }
         if (*p == '\\' && left > 1) i += escape(&d, p, left, out);
         else if (d.in_class) i += in_class(&d, p, left, out);
         else if (*p == '[') i += open_class(&d, p, left, out);

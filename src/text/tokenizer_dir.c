@@ -58,9 +58,9 @@ static bool read_vocab_and_merges(tokenizer *t, const char *vocab, const char *m
     if (ok) json_object_foreach(doc, key, id) {
         ok = ok && json_is_integer(id) && tokenizer_set_token(t, json_integer_value(id), key, strlen(key), TOKEN_NORMAL, e);
     }
-    if (qwen) t->norm.steps[t->norm.n++] = (norm_step){ .kind = NORM_NFC };
     unsigned flags = 0;
     ok = ok && read_merges(t, text, e) && pretok_from_gguf_name(&t->pre, qwen ? "qwen2" : "gpt-2", &flags, e);
+    if (flags & PRE_NFC) t->norm.steps[t->norm.n++] = (norm_step){ .kind = NORM_NFC };
     json_decref(doc);
     free(text);
     return ok;

@@ -165,7 +165,7 @@ static bool read_pretok(loader *l, const json_t *v) {
         if (strcmp(kinds[i].type, type) != 0) continue;
         if (l->t->pre.n == PRETOK_MAX_STEPS) return err_set(l->e, ERR_LIMIT, "the tokenizer has too many pre-tokenizers");
         pretok_step *s = &l->t->pre.steps[l->t->pre.n++];
-        *s = (pretok_step){ .kind = kinds[i].kind };
+        *s = (pretok_step){ .kind = kinds[i].kind, .on_letters = l->t->pre.n > 1 && (s[-1].kind == PRETOK_BYTE_LEVEL || s[-1].on_letters) };
         return fill_pretok(l, v, s);
     }
     return unsupported(l, "pre-tokenizer", type);

@@ -45,12 +45,23 @@ static bool read_merges(tokenizer *t, const vocab_source *v, err *e) {
     return bpe_add_merges(t, v->merges, v->n_merges, e);
 }
 
+/* As tokenizer.json has it for these: Replace(" ", U+2581), BPE with byte fallback, and both undone in decoding. */
+static void spell_characters(tokenizer *t, bool spm_spaces) {
+    t->byte_fallback = t->fuse_unk = true;
+    if (!spm_spaces) return;
+    t->norm.steps[t->norm.n++] = (norm_step){ .kind = NORM_REPLACE, .pattern = " ", .n_pattern = 1, .content = "\xe2\x96\x81", .n_content = 3 };
+    t->decode[t->n_decode++] = (decode_step){ .kind = DECODE_REPLACE, .pattern = "\xe2\x96\x81", .content = " " };
+}
+
 static bool make_bpe(tokenizer *t, const vocab_source *v, unsigned *flags, err *e) {
+    bool gemma = strcmp(v->model, "gemma4") == 0;
     t->model = MODEL_BPE;
-    t->byte_level = true;
-    snprintf(t->pre_name, sizeof t->pre_name, "%s", v->pre ? v->pre : "default");
+    snprintf(t->pre_name, sizeof t->pre_name, "%s", gemma ? "gemma4" : v->pre ? v->pre : "default");
     if (!pretok_from_gguf_name(&t->pre, t->pre_name, flags, e)) return false;
+    t->byte_level = !(*flags & PRE_CHARACTERS);
     t->ignore_merges = *flags & PRE_WHOLE_WORDS;
+    if (*flags & PRE_NFC) t->norm.steps[t->norm.n++] = (norm_step){ .kind = NORM_NFC };
+    if (*flags & PRE_CHARACTERS) spell_characters(t, *flags & PRE_SPM_SPACES);
     return read_merges(t, v, e);
 }
 
@@ -109,13 +120,13 @@ tokenizer *tokenizer_from_vocab(const vocab_source *v, err *e) {
     int32_t more[5]; /* eot, eom, sep, cls, mask */
     unsigned flags = 0;
     const char *model = v->model ? v->model : "";
-    bool spm = strcmp(model, "llama") == 0, bpe = strcmp(model, "gpt2") == 0, bert = strcmp(model, "bert") == 0, t5 = strcmp(model, "t5") == 0;
+    bool spm = strcmp(model, "llama") == 0, bpe = strcmp(model, "gpt2") == 0 || strcmp(model, "gemma4") == 0, bert = strcmp(model, "bert") == 0, t5 = strcmp(model, "t5") == 0;
     bool ok = read_tokens(t, v, e) && read_ids(t, v, more, e);
     if (ok && bpe) ok = make_bpe(t, v, &flags, e);
     else if (ok && spm) ok = make_spm(t, v, e);
     else if (ok && t5) ok = make_unigram(t, v, e);
     else if (ok && bert) ok = make_wordpiece(t, e);
-    else if (ok) ok = err_set(e, ERR_UNSUPPORTED, "tokenizer model '%s' is not known", model) || err_expected(e, "gpt2, llama, bert or t5");
+    else if (ok) ok = err_set(e, ERR_UNSUPPORTED, "tokenizer model '%s' is not known", model) || err_expected(e, "gpt2, gemma4, llama, bert or t5");
     if (ok && spm && t->unk < 0) t->unk = 0;
     bool bos = v->add_bos >= 0 ? v->add_bos : spm || bert || (flags & PRE_BOS), eos = v->add_eos >= 0 ? v->add_eos : bert || t5;
     if (ok) surround(t, bos ? (bert && more[3] >= 0 ? more[3] : t->bos) : -1, eos ? (bert && more[2] >= 0 ? more[2] : t->eos) : -1);

@@ -31,18 +31,16 @@ bool unicode_is_word(uint32_t cp) {
 
 static bool printable(unsigned b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174; }
 
+/* The 68 bytes that are not printable have the letters from U+0100 on, in order: 0 to 32, 127 to 160, 173. */
+enum { FIRST_LETTER = 256, LOW = 33, HIGH_FROM = 127, HIGH = 34 };
+
 uint32_t unicode_byte_letter(unsigned char byte) {
     if (printable(byte)) return byte;
-    uint32_t n = 256;
-    for (unsigned b = 0; b < byte; b++) n += !printable(b);
-    return n;
+    return FIRST_LETTER + (byte < LOW ? byte : byte < HIGH_FROM + HIGH ? byte - HIGH_FROM + LOW : LOW + HIGH);
 }
 
 int unicode_letter_byte(uint32_t letter) {
-    if (letter < 256) return printable(letter) ? (int)letter : -1;
-    if (letter >= 256 + 68) return -1;
-    unsigned n = letter - 256;
-    for (unsigned b = 0; b < 256; b++)
-        if (!printable(b) && n-- == 0) return (int)b;
-    return -1;
+    if (letter < FIRST_LETTER) return printable(letter) ? (int)letter : -1;
+    uint32_t n = letter - FIRST_LETTER;
+    return n < LOW ? (int)n : n < LOW + HIGH ? (int)n - LOW + HIGH_FROM : n == LOW + HIGH ? 173 : -1;
 }

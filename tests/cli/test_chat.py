@@ -79,11 +79,15 @@ class Terminal(CliCase):
     """A person at a terminal, played through a pty."""
     PROMPT = b">\x1b[0m "
 
+    def played(self):
+        return self.long
+
     def setUp(self):
+        model = self.played()
         self.pid, self.fd = pty.fork()
         if not self.pid:
             env = self.environment(TERM="xterm", XDG_STATE_HOME=str(self.home / "state"))
-            os.execve(PROGRAM, [PROGRAM, "chat", "-m", self.long, "--temp", "0"], env)
+            os.execve(PROGRAM, [PROGRAM, "chat", "-m", model, "--temp", "0"], env)
         self.seen = b""
         self.prompt()
 
@@ -178,6 +182,31 @@ class Terminal(CliCase):
         done = subprocess.run([PROGRAM, "chat", "-m", self.long, "-n", "2"], input=b"hi\n", env=self.environment(TERM="xterm"),
                               capture_output=True, timeout=30, check=False)
         self.assertNotIn(b"\x1b", done.stdout + done.stderr)
+
+
+class ThinkingTerminal(Terminal):
+    """The same with a model whose template opens <think>: all that it writes is thought."""
+
+    def played(self):
+        model = str(self.home / "think_long.gguf")
+        tiny_model.write(model, context=65536, template=tiny_model.THINK)
+        return model
+
+    def test_thinking_is_dimmed_or_folded(self):
+        self.type("/set max-tokens 30\r")
+        self.until(b"max-tokens = 30")
+        self.prompt()
+        self.type("why\r")
+        self.assertRegex(self.until(b"30 tokens,"), rb"\x1b\[2m[!-~]{30}")
+        for mode in ("fold", "off"):   # off asks the model; one that thinks all the same is seen to
+            self.prompt()
+            self.type(f"/think {mode}\r")
+            self.until(b"thinking is")
+            self.prompt()
+            self.type("why\r")
+            shown = self.until(b"30 tokens,")
+            self.assertIn("thinking … (30 tokens)".encode(), shown)
+            self.assertNotRegex(shown, rb"[!-~]{30}")
 
 
 if __name__ == "__main__":

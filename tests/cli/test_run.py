@@ -1,6 +1,7 @@
 """pingti run: the text alone, reproducible, interruptible, and errors that say what to do."""
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -118,6 +119,24 @@ class Run(CliCase):
             _, err = p.communicate(timeout=20)
         self.assertEqual(p.returncode, 1)
         self.assertIn(b"No space left", err)
+
+    def test_no_memory_is_an_error_that_says_what_to_do(self):
+        def limited(megabytes, *arguments):
+            return subprocess.run([PROGRAM, *arguments], env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20)))
+        if limited(60, "--version").returncode:
+            self.skipTest("this build needs more address space than any limit (a sanitizer)")
+        refused = 0
+        for megabytes in (9, 10, 11, 12, 14, 16, 20):
+            done = limited(megabytes, "run", "-m", self.model, "-n", "5", "--temp", "0", "hello")
+            if b"error while loading shared libraries" in done.stderr:
+                continue
+            self.assertIn(done.returncode, (0, 1), (megabytes, done.stderr))
+            refused += done.returncode
+            if done.returncode:
+                self.assertRegex(done.stderr.decode(), "^pingti: error: .*(memory|thread)")
+                self.assertIn("  try: ", done.stderr.decode())
+        self.assertGreater(refused, 0)
 
     def test_the_known_story(self):
         if not STORIES.is_dir():

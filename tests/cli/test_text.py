@@ -10,6 +10,12 @@ class Text(CliCase):
     def ids(self, raw, *arguments, model=None):
         return [int(i) for i in self.answers("tokenize", "-m", model or self.model, "--ids", *arguments, stdin=raw).split()]
 
+    def test_bytes_that_are_not_utf8_are_said(self):
+        status, _, err = self.pingti("tokenize", "-m", self.model, "--ids", stdin=b"ab\xff\xc3c")
+        self.assertEqual(status, 0)
+        self.assertIn("first at byte 2): each of 2 bytes is read as U+FFFD", err)
+        self.assertEqual(self.pingti("tokenize", "-m", self.model, "--ids", stdin="ab\u00e9".encode())[2], "")
+
     def test_standard_input_byte_for_byte(self):
         for raw in (b"hello", b"a\0b", b"\xff\xfe", b"line\n", b"\r\n\t", "世界".encode(), b""):
             ids = self.ids(raw, "--no-special")
@@ -115,7 +121,7 @@ class Families(CliCase):
             self.assertTrue(facts["memory"] and all(line["fits"] for line in facts["memory"]), folder.name)
             self.assertGreater(facts["parameters"], 0)
             self.assertIn(facts["spec"]["family"], self.answers("inspect", folder))
-            result = json.loads(self.answers("bench", "-m", folder, "-p", "4", "-n", "2", "-r", "1", "-t", "1", "--json"))
+            result = json.loads(self.answers("bench", "-m", folder, "-p", "4", "-n", "2", "-r", "1", "-t", "1", "--no-limits", "--json"))
             self.assertEqual(len(result["results"]), 2)
 
 

@@ -26,7 +26,7 @@ esac
 
 class Site(http.server.BaseHTTPRequestHandler):
     served = MODEL
-    stop_after = None
+    stops = ()   # after how many bytes the first answers break off
     ranges = True
     log = []
 
@@ -49,7 +49,7 @@ class Site(http.server.BaseHTTPRequestHandler):
         body = self.served[start:]
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body[: self.stop_after])
+        self.wfile.write(body[: self.stops.pop(0)] if self.stops else body)
 
     def log_message(self, *_):
         pass
@@ -121,18 +121,26 @@ class Run(unittest.TestCase):
         self.fetched(self.run_it(second=self.url))
         self.assertEqual(self.site.log, [(f"/models/Qwen/Qwen2.5-0.5B-Instruct-GGUF/resolve/master/{NAME}", None)])
 
-    def test_a_broken_transfer_is_resumed(self):
-        self.site.stop_after = 5000
-        self.assertEqual(self.run_it(first=self.url).returncode, 3)
+    def test_a_broken_transfer_is_taken_up_at_once(self):
+        self.site.stops = [5000, 7000]
+        done = self.run_it(first=self.url)
+        self.fetched(done)
+        self.assertEqual([asked for _, asked in self.site.log], [None, "bytes=5000-", "bytes=12000-"])
+        self.assertIn("broken off after 12000 bytes", done.stderr)
+
+    def test_and_by_the_next_run_when_the_site_is_gone(self):
+        self.site.stops = [5000, 0]
+        done = self.run_it(first=self.url)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("goes on from there", done.stderr)
         self.assertFalse(self.cached.exists())
-        self.site.stop_after = None
         self.fetched(self.run_it(first=self.url))
-        self.assertEqual([asked for _, asked in self.site.log], [None, "bytes=5000-"])
+        self.assertEqual([asked for _, asked in self.site.log], [None, "bytes=5000-", "bytes=5000-"])
 
     def test_a_site_that_cannot_resume_starts_over_and_says_so(self):
-        self.site.stop_after = 5000
+        self.site.stops = [5000, 0]
         self.run_it(first=self.url)
-        self.site.stop_after, self.site.ranges = None, False
+        self.site.ranges = False
         done = self.run_it(first=self.url)
         self.fetched(done)
         self.assertIn("from the start", done.stderr)

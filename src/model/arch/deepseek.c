@@ -146,4 +146,5 @@ const arch arch_deepseek = {
     .read_gguf = read_gguf,
     .bind_attention = bind_mla,
     .bind_ffn = bind_ffn,
+    .mtp_layers = true,
 };

@@ -14,7 +14,8 @@ float f8_e4m3_to_f32(uint8_t b) {
 static uint8_t f32_to_f8(float f) {
     uint8_t sign = signbit(f) ? 0x80 : 0;
     float a = fabsf(f);
-    if (isnan(f) || a > 464.0f) return (uint8_t)(sign | 0x7f); /* 464 is half way from 448 to the next step, and ties to 448 */
+    if (isnan(f)) return (uint8_t)(sign | 0x7f);
+    if (a > 448.0f) a = 448.0f; /* OFP8 1.0's saturating mode, as PyTorch 2.13 has it: infinity too is the largest number */
     int exponent;
     frexpf(a, &exponent);
     if (exponent < -5) exponent = -5;

@@ -1,4 +1,4 @@
-/* CVE-2024-3660, CVE-2025-1550: Keras files carry layers with code. They are named and refused. */
+/* CVE-2024-3660 (and CVE-2025-1550, 8747, 9905, 49655, CVE-2026-12481, 12484): Keras files carry layers with code. They are named and refused. */
 #include "unit/hostile/build_file.h"
 
 static void cve_2024_3660(void **state) {

@@ -1,4 +1,4 @@
-/* CVE-2025-1716 and the scanner bypasses after it, nullifAI: a pickle under another name or inside an archive. */
+/* CVE-2025-1716 and the scanner bypasses after it (CVE-2025-1889, 1944, 1945, 10155 to 10157, CVE-2026-3490), nullifAI: a pickle under another name or inside an archive. */
 #include "unit/hostile/build_file.h"
 
 static void cve_2025_1716(void **state) {

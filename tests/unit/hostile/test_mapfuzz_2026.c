@@ -1,7 +1,67 @@
-/* mapfuzz 2026: a key of another scalar type than expected aborted the program; truth values that are neither 0 nor 1. */
+/* mapfuzz 2026: a key of another scalar type than expected aborted the program, and truth values that are neither 0 nor 1; chat
+ * templates without bounds, recursion or a divisor; tokenizer files that stopped the program at load. */
 #include "unit/hostile/build_file.h"
+#include "text/template.h"
+#include "text/tokenizer.h"
 
-static void mapfuzz_2026(void **state) {
+/* An error, at load or in rendering, and nothing worse. */
+static void template_fails(const char *source, const char *part) {
+    err e = { 0 };
+    json_t *messages = json_array();
+    chat_template *t = chat_template_parse(source, strlen(source), &e);
+    template_input in = { .messages = messages, .bos_token = "", .eos_token = "" };
+    template_output out;
+    if (t && chat_template_render(t, &in, &out, &e)) {
+        template_output_free(&out);
+        fail_msg("rendered: %s", source);
+    }
+    check_message(&e, e.code, part);
+    chat_template_free(t);
+    json_decref(messages);
+}
+
+static void templates_are_bounded(void **state) {
+    (void)state;
+    buf deep = { 0 };
+    for (int i = 0; i < 100000; i++) buf_putc(&deep, '(');
+    buf all = { 0 };
+    buf_printf(&all, "{{ %s1", buf_str(&deep));
+    for (int i = 0; i < 100000; i++) buf_putc(&all, ')');
+    buf_puts(&all, " }}");
+    template_fails(buf_str(&all), "nested too deeply");
+    buf_clear(&all);
+    for (int i = 0; i < 100000; i++) buf_puts(&all, "{% if a %}");
+    template_fails(buf_str(&all), "nested too deeply");
+    template_fails("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "");
+    template_fails("{{ 1 // 0 }}", "zero");
+    template_fails("{{ 1 % 0 }}", "zero");
+    template_fails("{{ 1 / 0 }}", "zero");
+    template_fails("{{ 'a' * 10000000000 }}", "");
+    template_fails("{% for a in range(1000000000) %}{% for b in range(1000000000) %}{% endfor %}{% endfor %}", "");
+    template_fails("{% set ns = namespace(x='aa') %}{% for i in range(64) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}", "");
+    buf_free(&deep);
+    buf_free(&all);
+}
+
+static void tokenizer_files_do_not_stop_the_program(void **state) {
+    (void)state;
+    static const char *const bad[] = {
+        "{", "{}", "{\"model\":null}", "{\"model\":{\"type\":\"BPE\",\"vocab\":[],\"merges\":7}}", "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}",
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4294967296},\"merges\":[]}}", "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a\"]]}}",
+        "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[1,2]]}}", "{\"model\":{\"type\":\"Unigram\",\"unk_id\":9,\"vocab\":[[\"a\",0]]}}",
+        "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":{}},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a\"]}}",
+        "{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}",
+        "{\"added_tokens\":[{\"id\":2147483647,\"content\":\"x\"}],\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        err e = { 0 };
+        tokenizer *t = tokenizer_from_bytes(bad[i], strlen(bad[i]), "test", &e);
+        if (t) fail_msg("accepted: %s", bad[i]);
+        assert_int_not_equal(e.code, ERR_NONE);
+    }
+}
+
+static void scalars_have_the_expected_type(void **state) {
     (void)state;
     buf b = { 0 };
     err e = { 0 };
@@ -39,4 +99,7 @@ static void mapfuzz_2026(void **state) {
     buf_free(&b);
 }
 
-RUN_ONE(mapfuzz_2026)
+int main(void) {
+    const struct CMUnitTest tests[] = { cmocka_unit_test(scalars_have_the_expected_type), cmocka_unit_test(templates_are_bounded), cmocka_unit_test(tokenizer_files_do_not_stop_the_program) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

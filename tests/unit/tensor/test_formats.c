@@ -84,6 +84,10 @@ static void small_floats_are_exact(void **state) {
     }
     assert_true(f32_to_f16(65519.0f) == 0x7bff && f32_to_f16(65520.0f) == 0x7c00 && f32_to_f16(0x1p-25f) == 0 && f32_to_f16(0x1.8p-25f) == 1);
     assert_true(f8_e4m3_to_f32(0x7e) == 448 && f8_e4m3_to_f32(1) == 0x1p-9f && isnan(f8_e4m3_to_f32(0xff)));
+    const float large[] = { 448, 464.1f, 1e30f, INFINITY, -INFINITY, NAN }; /* saturating, as OFP8 1.0 allows and PyTorch does */
+    uint8_t stored[6];
+    quant_of(DTYPE_F8_E4M3)->from_f32(large, stored, 6);
+    assert_memory_equal(stored, "\x7e\x7e\x7e\x7e\xfe\x7f", 6);
 }
 
 static void block_scales_cover_128_by_128(void **state) {

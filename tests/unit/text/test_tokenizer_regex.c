@@ -36,9 +36,21 @@ static void test_letters_mean_what_oniguruma_means(void **state) {
     check_matches("a{2}", "aaaa", "aa|aa");
 }
 
-static void test_classes_in_classes_are_refused(void **state) {
+static void test_classes_in_classes(void **state) {
     (void)state;
-    static const char *const patterns[] = { "[\\p{L}&&[^\\p{Han}]]+", "[a[bc]]", "(", "[a", "\\" };
+    check_matches("[\\p{L}&&[^\\p{Han}]]+", "ab\u4e2dc \u00e9", "ab|c|\u00e9");
+    check_matches("[a[bc]x-z]+", "abcdxyz[&", "abc|xyz");
+    check_matches("[^a[bc]]+", "xaybz\n", "x|y|z\n");
+    check_matches("[a-z&&[^aeiou]&&[^xyz]]{1,2}+", "hello lynx", "h|ll|l|n");
+    check_matches("[^\\s&&\\S]", "a ", "a| ");
+    check_matches("[[:digit:]&&[^3]]+", "12345", "12|45");
+    check_matches("[]&&[\\]x]]", "]x", "]");
+    check_matches("[a&&]b", "ab", "");
+}
+
+static void test_broken_patterns_are_refused(void **state) {
+    (void)state;
+    static const char *const patterns[] = { "[a[bc]", "[a&&", "[[[[[[[[[[[[[[[[[[a]]]]]]]]]]]]]]]]]]", "(", "[a", "\\" };
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         err e = { 0 };
         assert_null(regex_new(patterns[i], strlen(patterns[i]), &e));
@@ -109,7 +121,8 @@ static void test_every_gguf_name_compiles(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_letters_mean_what_oniguruma_means),
-        cmocka_unit_test(test_classes_in_classes_are_refused),
+        cmocka_unit_test(test_classes_in_classes),
+        cmocka_unit_test(test_broken_patterns_are_refused),
         cmocka_unit_test(test_gguf_names),
         cmocka_unit_test(test_every_gguf_name_compiles),
     };
