@@ -17,7 +17,6 @@ struct engine {
     double (*clock)(void);
     sample_scratch *scratch;                       /* [threads] */
     request *asking[SCHED_MAX_RUNNING];            /* whose logits this step computed */
-    sampled picked[SCHED_MAX_RUNNING];
     const float *logits;                           /* [asking, vocab] */
     engine_stats stats;
 };
@@ -72,22 +71,23 @@ static void note_times(request *r) {
     r->usage.generated_tokens = ++r->answered;
 }
 
-/* Sequences choose their tokens independently of one another: one task each. */
-static void pick_task(void *ctx, size_t i, int worker) {
+/* Sequences choose their tokens independently of one another: one task each. Handing the token over is part of it, since waking
+ * a reader may cost as much as choosing. Touches nothing but the request. */
+static void answer_task(void *ctx, size_t i, int worker) {
     engine *e = ctx;
-    const request *r = e->asking[i];
+    request *r = e->asking[i];
     size_t vocab = runner_model(e->r)->spec.vocab;
-    e->picked[i] = sample_token(&r->options.sample, e->logits + i * vocab, vocab, e->n_known, r->s.tokens, r->s.n, r->options.n_prompt, &e->scratch[worker]);
+    sampled t = sample_token(&r->options.sample, e->logits + i * vocab, vocab, e->n_known, r->s.tokens, r->s.n, r->options.n_prompt, &e->scratch[worker]);
+    note_times(r);
+    seq_push(&r->s, t.id);
+    request_put(r, &t);
 }
 
-/* Hands a token to its request. Returns whether that goes on. */
-static bool answer(engine *e, request *r, const sampled *t) {
-    note_times(r);
-    seq_push(&r->s, t->id);
-    request_put(r, t);
-    bool stop = is_stop(r, t->id), full = r->answered == r->options.max_tokens;
+/* Whether the request has all its tokens; it ends then. */
+static bool ends(engine *e, request *r) {
+    bool stop = is_stop(r, r->s.tokens[r->s.n - 1]), full = r->answered == r->options.max_tokens;
     if (stop || full) finish(e, r, stop ? FINISH_STOP : FINISH_LENGTH, NULL);
-    return !stop && !full;
+    return stop || full;
 }
 
 static void count_step(engine *e, const sched_step *s) {
@@ -116,9 +116,9 @@ static bool run_step(engine *e) {
     count_step(e, s);
     for (size_t i = 0; i < s->n; i++)
         if (s->slices[i].logits != LOGITS_NONE) e->asking[n++] = s->requests[i];
-    pool_run(runner_pool(e->r), n, pick_task, e);
+    pool_run(runner_pool(e->r), n, answer_task, e);
     for (size_t i = 0; i < n; i++)
-        if (!answer(e, e->asking[i], &e->picked[i])) sched_remove(&e->sched, e->asking[i]);
+        if (ends(e, e->asking[i])) sched_remove(&e->sched, e->asking[i]);
     sched_took(&e->sched, e->clock() - began);
     return true;
 }

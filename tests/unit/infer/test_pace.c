@@ -166,6 +166,24 @@ static void prompts_share_the_time(void **state) {
     runner_free(x.r);
 }
 
+static void sixteen_streams_are_one_pass(void **state) {
+    (void)state;
+    const machine m = { "", 0.008, 0.0004, 0.5e-3, 2e-7, 0 };
+    site x = open_site(&m);
+    request *r[16];
+    for (int i = 0; i < 16; i++) r[i] = ask(&x, 20 + (size_t)i);
+    run_step(&x); /* all their prompts fit one batch */
+    for (int i = 0; i < 50; i++) {
+        run_step(&x);
+        assert_int_equal(x.s.step.n, 16);
+        assert_int_equal(x.s.step.decodes, 16);
+        assert_int_equal(x.s.step.prompt_rows, 0);
+    }
+    for (int i = 0; i < 16; i++) leave(&x, r[i]);
+    sched_free(&x.s);
+    runner_free(x.r);
+}
+
 static int open_one(void **state) {
     (void)state;
     om = open_model(PINGTI_SOURCE_DIR "/tests/golden/models/qwen2");
@@ -184,6 +202,7 @@ int main(void) {
         cmocka_unit_test(large_models_read_prompts_too),
         cmocka_unit_test(the_first_chunk_is_small),
         cmocka_unit_test(prompts_share_the_time),
+        cmocka_unit_test(sixteen_streams_are_one_pass),
     };
     return cmocka_run_group_tests(tests, open_one, close_one);
 }
