@@ -29,7 +29,7 @@ static bool has_avx512(void) {
 }
 #endif
 
-bool cpu_has_isa(cpu_isa isa) {
+static bool ask_isa(cpu_isa isa) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (isa == CPU_SCALAR) return true;
@@ -44,6 +44,19 @@ bool cpu_has_isa(cpu_isa isa) {
 #else
     return isa == CPU_SCALAR;
 #endif
+}
+
+static bool has[CPU_ISA_COUNT];
+static pthread_once_t isa_once = PTHREAD_ONCE_INIT;
+
+/* Every kernel call asks which instruction set to use, and CPUID traps in a virtual machine: some microseconds each time. */
+static void ask_all(void) {
+    for (int i = 0; i < CPU_ISA_COUNT; i++) has[i] = ask_isa((cpu_isa)i);
+}
+
+bool cpu_has_isa(cpu_isa isa) {
+    pthread_once(&isa_once, ask_all);
+    return (unsigned)isa < CPU_ISA_COUNT && has[isa];
 }
 
 cpu_isa cpu_best_isa(void) {
