@@ -68,7 +68,7 @@ static void measure(serving *x, size_t prompt, size_t answer, int n_streams) {
     }
     for (int i = 0; i < n_streams; i++) wait_for_tokens(&streams[i], 8);
     start = serving_now();
-    wait_for_tokens(&streams[0], 8 + BEFORE);
+    wait_for_tokens(&streams[0], atomic_load(&streams[0].n) + BEFORE);
     from = serving_now();
     first_token(x, 99, prompt);
     to = serving_now();
