@@ -91,6 +91,12 @@ void *arena_try(arena *a, size_t n, size_t size) {
     return p ? memset(p, 0, bytes) : NULL;
 }
 
+void *arena_try_raw(arena *a, size_t n, size_t size) {
+    size_t bytes;
+    void *p = take(a, n, size, &bytes);
+    return p && ARENA_POISON ? memset(p, 0xff, bytes) : p;
+}
+
 void *arena_must(arena *a, size_t n, size_t size) {
     void *p = arena_try(a, n, size);
     assert(p && "arena exhausted: the plan was too small");
@@ -98,10 +104,8 @@ void *arena_must(arena *a, size_t n, size_t size) {
 }
 
 void *arena_must_raw(arena *a, size_t n, size_t size) {
-    size_t bytes;
-    void *p = take(a, n, size, &bytes);
+    void *p = arena_try_raw(a, n, size);
     assert(p && "arena exhausted: the plan was too small");
-    if (ARENA_POISON) memset(p, 0xff, bytes);
     return p;
 }
 

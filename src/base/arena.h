@@ -13,6 +13,7 @@ void arena_reset(arena *a);
 void *arena_try(arena *a, size_t n, size_t size);          /* NULL: overflow, over the limit, or no memory */
 void *arena_must(arena *a, size_t n, size_t size);         /* stops the process instead: sizes the program chose */
 /* As it is, for what is written whole before it is read: zeroing the activations of a long prompt would cost as much as an op. */
+void *arena_try_raw(arena *a, size_t n, size_t size);
 void *arena_must_raw(arena *a, size_t n, size_t size);
 char *arena_copy(arena *a, const char *text, size_t len);  /* NUL-terminated; NULL like arena_try */
 size_t arena_used(const arena *a);

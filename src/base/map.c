@@ -42,6 +42,18 @@ static uint64_t mix(uint64_t a, uint64_t b) {
     return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
+static uint32_t four_at(const unsigned char *p) {
+    uint32_t w;
+    memcpy(&w, p, 4);
+    return w;
+}
+
+/* Fewer than 8 bytes as one word, by loads of fixed size; bytes that are taken twice do no harm, the length is in the hash. */
+static uint64_t tail_of(const unsigned char *p, size_t len) {
+    if (len >= 4) return (uint64_t)four_at(p) << 32 | four_at(p + len - 4);
+    return len ? (uint64_t)p[0] << 16 | (uint64_t)p[len / 2] << 8 | p[len - 1] : 0;
+}
+
 uint64_t map_hash(const void *data, size_t len) {
     pthread_once(&seed_once, make_seed);
     const unsigned char *p = data;
@@ -51,9 +63,7 @@ uint64_t map_hash(const void *data, size_t len) {
         memcpy(&w, p, 8);
         h = mix(h ^ w, 0x8ebc6af09c88c6e3u);
     }
-    uint64_t tail = 0;
-    if (len) memcpy(&tail, p, len);
-    return mix(h ^ tail, 0x589965cc75374cc3u);
+    return mix(h ^ tail_of(p, len), 0x589965cc75374cc3u);
 }
 
 map *map_new(size_t expected) {

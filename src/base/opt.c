@@ -341,8 +341,9 @@ static bool needs_value(const opt_row *r, err *e) {
            err_got(e, "the end of the command line");
 }
 
-/* The option's value: after '=' or glued to the letter, else the next argument. */
+/* The option's value: after '=' or glued to the letter, else what it means alone, else the next argument. */
 static bool take_value(opt_state *s, row_at at, const char *glued, arg_walk *w, err *e) {
+    if (!glued && at.row->kind == OPT_TEXT && at.row->choices) return put_value(s, at, at.row->choices, OPT_FROM_ARGS, "command line", e);
     if (!glued && w->i + 1 >= w->argc) return needs_value(at.row, e);
     return put_value(s, at, glued ? glued : w->argv[++w->i], OPT_FROM_ARGS, "command line", e);
 }
@@ -463,8 +464,9 @@ static void put_wrapped(buf *out, const char *text, int indent, int at, int widt
 static void help_row(const opt_row *r, int width, buf *out) {
     char left[96], env[80], tail[200];
     const char *shown = r->kind == OPT_CHOICE && !r->metavar ? r->choices : r->metavar;
-    snprintf(left, sizeof left, "  %c%c%s --%s%s%s", r->letter ? '-' : ' ', r->letter ? r->letter : ' ', r->letter ? "," : " ",
-             r->name, shown ? " " : "", shown ? shown : "");
+    bool alone = r->kind == OPT_TEXT && r->choices; /* its value may be left out */
+    snprintf(left, sizeof left, "  %c%c%s --%s%s%s%s", r->letter ? '-' : ' ', r->letter ? r->letter : ' ', r->letter ? "," : " ",
+             r->name, alone ? "[=" : shown ? " " : "", shown ? shown : "", alone ? "]" : "");
     opt_env_name(r->name, env, sizeof env);
     bool has_default = r->value && strcmp(r->value, "off") != 0;
     snprintf(tail, sizeof tail, " [%s%s%s%s]", has_default ? "default " : "", has_default ? r->value : "", has_default ? "; " : "", env);

@@ -30,7 +30,7 @@ typedef struct opt_row {
     size_t offset;        /* of the value in the table's struct */
     const char *value;    /* default as text; NULL: zero, "not given" */
     const char *metavar;  /* "N", "FILE"; NULL for flags */
-    const char *choices;  /* "f16|q8_0|f32" */
+    const char *choices;  /* "f16|q8_0|f32"; of a TEXT: its value when the option stands alone (--name or --name=TEXT) */
     double min, max;      /* of INT, REAL and SIZE when min < max */
     const char *help;
 } opt_row;

@@ -48,7 +48,8 @@ struct pool {
 /* What late looks add beyond the count must not reach the other half. */
 enum { MOST_TASKS = 1 << 30 };
 
-static uint64_t job_of(size_t n) { return (uint64_t)n << 32; }
+/* The first task is the caller's: it need not fight for the word that all others want at the same moment. */
+static uint64_t job_of(size_t n) { return (uint64_t)n << 32 | 1; }
 static bool has_task(uint64_t job) { return (uint32_t)job < (uint32_t)(job >> 32); }
 
 static void pause_briefly(void) {
@@ -201,6 +202,7 @@ void pool_run(pool *p, size_t n, pool_task task, void *ctx) {
     p->ctx = ctx;
     atomic_store(&p->job, job_of(n)); /* before looking for sleepers */
     call_sleepers(p, n);
-    p->expected += n - work(p, 0);
+    task(ctx, 0, 0);
+    p->expected += n - 1 - work(p, 0);
     await_workers(p);
 }

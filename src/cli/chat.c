@@ -3,6 +3,7 @@
 #include "cli/chat_state.h"
 #include "cli/interrupt.h"
 #include "cli/out.h"
+#include "cli/profile.h"
 #include "cli/term.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -115,11 +116,12 @@ static int run(const void *options, opt_state *s) {
     chat c = { .o = o, .options = s };
     const char *path = choice_path(&o->choice, opt_arg(s, 0), &e);
     if (path && o->engine.memory_plan) return print_memory_plan(path, &o->engine, false);
-    if (!path || !(c.llm = open_llm(path, &o->engine, o->quiet, &e))) return cli_fail(&e);
-    int status = talk(&c);
+    if (!path) return cli_fail(&e);
+    profile timed = profile_start(&o->engine);
+    int status = (c.llm = open_llm(path, &o->engine, o->quiet, timed.prof, &e)) ? talk(&c) : cli_fail(&e);
     interrupt_watch(NULL);
     llm_close(c.llm);
-    return status;
+    return profile_end(&timed, status);
 }
 
 static const opt_part parts[] = {

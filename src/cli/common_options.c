@@ -26,6 +26,7 @@ static const opt_row engine_rows[] = {
     { "exact", 0, OPT_FLAG, AT(exact), "off", NULL, NULL, 0, 0, "f32 activations, as held against other implementations; slower" },
     { "backend", 0, OPT_TEXT, AT(backend), NULL, "NAME", NULL, 0, 0, "where to compute; `pingti doctor` lists what there is" },
     { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this (8G, 512M) beside the mapped weights; 0: what the machine has available" },
+    { "profile", 0, OPT_TEXT, AT(profile), NULL, "FILE", "", 0, 0, "a table of time and bytes by op and layer on standard error at the end; with FILE also a trace for chrome://tracing or ui.perfetto.dev" },
     { "packed-dir", 0, OPT_TEXT, AT(packed_dir), NULL, "DIR", NULL, 0, 0, "keep weights, packed for this program's products, here, so that the next start is quick; not given: a folder beside the other caches (pingti doctor names it); none: in memory alone" },
     { "packed-limit", 0, OPT_SIZE, AT(packed_limit), "32G", "SIZE", NULL, 0, 1e18, "room for all packed weights together; the least recently used are removed; 0: no limit" },
     { "memory-plan", 0, OPT_FLAG, AT(memory_plan), "off", NULL, NULL, 0, 0, "print what would be allocated, and stop" },
@@ -155,10 +156,11 @@ void say_placed(const placement *p) {
         fprintf(stderr, "Weights packed into %s (%s); the next start takes them from there.\n", p->path, show_bytes(p->bytes).text);
 }
 
-llm *open_llm(const char *path, const engine_options *o, bool quiet, err *e) {
+llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof, err *e) {
     runner_options ro;
     progress packing = { .quiet = quiet };
     if (!engine_runner_options(o, &ro, e)) return NULL;
+    ro.prof = prof;
     ro.place.progress = packing_moved;
     ro.place.progress_ctx = &packing;
     llm *l = llm_open(path, &ro, e);

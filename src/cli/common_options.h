@@ -22,7 +22,7 @@ typedef struct engine_options {
     uint64_t context, cache_tokens, memory_limit;
     int cache_type;
     bool exact, memory_plan;
-    const char *backend, *packed_dir;
+    const char *backend, *packed_dir, *profile;
     uint64_t packed_limit;
 } engine_options;
 extern const opt_table engine_table;
@@ -48,8 +48,8 @@ void say_placed(const placement *p);
 bool sampling_params(const sampling_options *o, const opt_state *s, const sample_params *defaults, sample_params *out, logit_bias **bias,
                      err *e);
 
-/* Opens a model to talk to, says on standard error what had to be lowered, and puts it under Ctrl-C. */
-llm *open_llm(const char *path, const engine_options *o, bool quiet, err *e);
+/* Opens a model to talk to, says on standard error what had to be lowered, and puts it under Ctrl-C. prof: times it, or NULL. */
+llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof, err *e);
 /* --memory-plan: prints what it would take, allocating nothing. */
 int print_memory_plan(const char *path, const engine_options *o, bool json);
 json_t *memory_plan_json(const memory_plan *p);

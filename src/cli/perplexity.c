@@ -2,6 +2,7 @@
 #include "cli/input.h"
 #include "cli/loaded.h"
 #include "cli/out.h"
+#include "cli/profile.h"
 #include "cli/term.h"
 #include <math.h>
 #include <stdio.h>
@@ -171,11 +172,12 @@ static bool in_vocabulary(const measure *m, err *e) {
     return true;
 }
 
-static bool measure_text(measure *m, const char *path, const buf *text, err *e) {
+static bool measure_text(measure *m, const char *path, const buf *text, prof *prof, err *e) {
     tokenizer *t = llm_open_tokenizer(path, e);
     bool ok = t && prepare(m, text, t, e) && loaded_open(m->l, path, &m->o->engine, (uint32_t)m->window, m->o->compare_exact, e);
     if (t) tokenizer_free(t);
     if (!ok) return false;
+    runner_set_prof(m->l->runner, prof);
     m->vocab = m->l->model->spec.vocab;
     uint64_t cells;
     if (m->o->compare_exact && (!mem_mul(m->window - 1 - m->first, m->vocab, &cells) || !(m->reference = mem_array(cells, sizeof(float), e)))) return false;
@@ -191,9 +193,10 @@ static int run(const void *options, opt_state *s) {
     const char *path = choice_path(&o->choice, NULL, &e);
     bool ok = path && (m.window >= 4 || err_set(&e, ERR_USAGE, "a window has at least 4 tokens"));
     if (ok && o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
+    profile timed = profile_start(&o->engine);
     ok = ok && input_text(opt_arg(s, 0), NULL, &text, &e);
     if (ok && !o->quiet) input_note_broken(&text);
-    ok = ok && measure_text(&m, path, &text, &e);
+    ok = ok && measure_text(&m, path, &text, timed.prof, &e);
     if (ok && o->json) out_json(result_json(&m), true);
     else if (ok) print_result(&m);
     int status = ok ? out_status() : cli_fail(&e);
@@ -201,7 +204,7 @@ static int run(const void *options, opt_state *s) {
     free(m.reference);
     token_list_free(&m.tokens);
     buf_free(&text);
-    return status;
+    return profile_end(&timed, status);
 }
 
 static const opt_part parts[] = { PART(model_choice_table, perplexity_options, choice), { &table, 0 }, PART(engine_table, perplexity_options, engine) };

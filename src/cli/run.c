@@ -3,6 +3,7 @@
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/out.h"
+#include "cli/profile.h"
 #include "cli/term.h"
 #include <stdio.h>
 #include <string.h>
@@ -175,7 +176,8 @@ static int run(const void *options, opt_state *s) {
     if (!path) return cli_fail(&e);
     interrupt_patience(1);
     if (o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
-    bool ok = input_text(o->file, opt_arg(s, 0), &text, &e) && (l = open_llm(path, &o->engine, o->quiet, &e)) &&
+    profile timed = profile_start(&o->engine);
+    bool ok = input_text(o->file, opt_arg(s, 0), &text, &e) && (l = open_llm(path, &o->engine, o->quiet, timed.prof, &e)) &&
               (o->chat ? chat_prompt(o, l, &text, &prompt, &e) : plain_prompt(o, l, &text, &prompt, &e));
     if (ok && !o->quiet) input_note_broken(&text);
     status = ok ? answer(o, s, l, &prompt, &e) : cli_fail(&e);
@@ -183,7 +185,7 @@ static int run(const void *options, opt_state *s) {
     llm_close(l);
     token_list_free(&prompt);
     buf_free(&text);
-    return status;
+    return profile_end(&timed, status);
 }
 
 static const opt_part parts[] = {

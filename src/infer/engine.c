@@ -14,7 +14,10 @@ struct engine {
     _Atomic bool stop;
     _Atomic uint64_t submitted, cancelled_through; /* tickets */
     sched sched;
-    sample_scratch scratch;
+    double (*clock)(void);
+    sample_scratch *scratch;                       /* [threads] */
+    request *asking[SCHED_MAX_RUNNING];            /* whose logits this step computed */
+    const float *logits;                           /* [asking, vocab] */
     engine_stats stats;
 };
 
@@ -68,16 +71,23 @@ static void note_times(request *r) {
     r->usage.generated_tokens = ++r->answered;
 }
 
-/* One token for a sequence whose logits are there. Returns whether the request goes on. */
-static bool answer(engine *e, request *r, const float *logits) {
-    const model_spec *spec = &runner_model(e->r)->spec;
-    sampled t = sample_token(&r->options.sample, logits, spec->vocab, e->n_known, r->s.tokens, r->s.n, r->options.n_prompt, &e->scratch);
+/* Sequences choose their tokens independently of one another: one task each. Handing the token over is part of it, since waking
+ * a reader may cost as much as choosing. Touches nothing but the request. */
+static void answer_task(void *ctx, size_t i, int worker) {
+    engine *e = ctx;
+    request *r = e->asking[i];
+    size_t vocab = runner_model(e->r)->spec.vocab;
+    sampled t = sample_token(&r->options.sample, e->logits + i * vocab, vocab, e->n_known, r->s.tokens, r->s.n, r->options.n_prompt, &e->scratch[worker]);
     note_times(r);
     seq_push(&r->s, t.id);
     request_put(r, &t);
-    bool stop = is_stop(r, t.id), full = r->answered == r->options.max_tokens;
+}
+
+/* Whether the request has all its tokens; it ends then. */
+static bool ends(engine *e, request *r) {
+    bool stop = is_stop(r, r->s.tokens[r->s.n - 1]), full = r->answered == r->options.max_tokens;
     if (stop || full) finish(e, r, stop ? FINISH_STOP : FINISH_LENGTH, NULL);
-    return !stop && !full;
+    return stop || full;
 }
 
 static void count_step(engine *e, const sched_step *s) {
@@ -86,6 +96,9 @@ static void count_step(engine *e, const sched_step *s) {
     for (size_t i = 0; i < s->n; i++)
         if (s->requests[i]->answered) e->stats.generated_tokens++;
         else e->stats.prompt_tokens += s->slices[i].to - s->slices[i].from;
+    e->stats.decode_steps += s->decodes > 0;
+    e->stats.decode_rows += s->decodes;
+    if (s->decodes && s->prompt_rows > e->stats.longest_chunk_beside_decodes) e->stats.longest_chunk_beside_decodes = s->prompt_rows;
     e->stats.preemptions = e->sched.preemptions;
     e->stats.cached_tokens = e->sched.cached_tokens;
     e->stats.running = (uint32_t)e->sched.n_running;
@@ -95,16 +108,18 @@ static void count_step(engine *e, const sched_step *s) {
 
 /* False: nothing could run (no pages for the waiting, every reader slow). */
 static bool run_step(engine *e) {
+    double began = e->clock();
     sched_step *s = sched_next(&e->sched);
+    size_t n = 0;
     if (!s->n) return false;
-    size_t n_rows = 0, row = 0;
-    const float *logits = runner_step(e->r, s->slices, s->n, &n_rows);
+    e->logits = runner_step(e->r, s->slices, s->n, NULL);
     count_step(e, s);
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->slices[i].logits == LOGITS_NONE) continue;
-        const float *own = logits + row++ * runner_model(e->r)->spec.vocab;
-        if (!answer(e, s->requests[i], own)) sched_remove(&e->sched, s->requests[i]);
-    }
+    for (size_t i = 0; i < s->n; i++)
+        if (s->slices[i].logits != LOGITS_NONE) e->asking[n++] = s->requests[i];
+    pool_run(runner_pool(e->r), n, answer_task, e);
+    for (size_t i = 0; i < n; i++)
+        if (ends(e, e->asking[i])) sched_remove(&e->sched, e->asking[i]);
+    sched_took(&e->sched, e->clock() - began);
     return true;
 }
 
@@ -134,24 +149,43 @@ static void *engine_main(void *arg) {
     }
 }
 
-engine *engine_start(runner *r, size_t n_known, err *e) {
+static void free_engine(engine *e) {
+    sched_free(&e->sched);
+    for (int i = 0; e->scratch && i < runner_threads(e->r); i++) sample_scratch_free(&e->scratch[i]);
+    free(e->scratch);
+    pthread_mutex_destroy(&e->lock);
+    pthread_cond_destroy(&e->wake);
+    runner_free(e->r);
+    free(e);
+}
+
+/* Memory that no thread draws with costs nothing: it is zeroed, and never touched. */
+static bool make_scratch(engine *e, err *why) {
+    int threads = runner_threads(e->r);
+    e->scratch = mem_must((size_t)threads, sizeof *e->scratch);
+    for (int i = 0; i < threads; i++)
+        if (!sample_scratch_new(&e->scratch[i], runner_model(e->r)->spec.vocab, why)) return false;
+    return true;
+}
+
+engine *engine_start_with_clock(runner *r, size_t n_known, double (*clock)(void), err *e) {
     engine *en = mem_must(1, sizeof *en);
     en->r = r;
     en->n_known = n_known;
+    en->clock = clock ? clock : request_clock;
     pthread_mutex_init(&en->lock, NULL);
     pthread_cond_init(&en->wake, NULL);
     sched_init(&en->sched, runner_kv(r), r);
-    if (sample_scratch_new(&en->scratch, runner_model(r)->spec.vocab, e)) {
+    if (make_scratch(en, e)) {
         if (pthread_create(&en->thread, NULL, engine_main, en) == 0) return en;
         err_set(e, ERR_IO, "the system refuses another thread");
         err_hint(e, "free memory, or raise the limits of this process (ulimit -u for threads, ulimit -v for memory)");
     }
-    sched_free(&en->sched);
-    sample_scratch_free(&en->scratch);
-    runner_free(r);
-    free(en);
+    free_engine(en);
     return NULL;
 }
+
+engine *engine_start(runner *r, size_t n_known, err *e) { return engine_start_with_clock(r, n_known, NULL, e); }
 
 void engine_stop(engine *e) {
     if (!e) return;
@@ -160,12 +194,7 @@ void engine_stop(engine *e) {
     pthread_cond_signal(&e->wake);
     pthread_mutex_unlock(&e->lock);
     pthread_join(e->thread, NULL);
-    sched_free(&e->sched);
-    sample_scratch_free(&e->scratch);
-    pthread_mutex_destroy(&e->lock);
-    pthread_cond_destroy(&e->wake);
-    runner_free(e->r);
-    free(e);
+    free_engine(e);
 }
 
 static bool check_request(const engine *e, request *r, err *why) {

@@ -1,6 +1,7 @@
 #include "infer/llm.h"
 #include "base/mem.h"
 #include "infer/load.h"
+#include <pthread.h>
 #include <string.h>
 
 static bool load_chat(llm *l, err *e) {
@@ -29,12 +30,51 @@ static bool vocabularies_agree(const llm *l, err *e) {
            err_hint(e, "tokenizer and weights are of different models");
 }
 
+/* The tokenizer is read beside the weights: it takes as long as they do, and needs nothing of them. */
+typedef struct text_loading {
+    llm *l;
+    pthread_t thread;
+    bool threaded, ok;
+    err e;
+} text_loading;
+
+static void *load_text_main(void *arg) {
+    text_loading *t = arg;
+    t->ok = load_text(t->l, &t->e);
+    return NULL;
+}
+
+static void begin_text(text_loading *t, llm *l) {
+    *t = (text_loading){ .l = l };
+    t->threaded = pthread_create(&t->thread, NULL, load_text_main, t) == 0;
+}
+
+static void end_text(text_loading *t) {
+    if (t->threaded) pthread_join(t->thread, NULL);
+    else load_text_main(t);
+}
+
+/* Of several reasons the first in the order of the file is told: weights, text, whether they fit together, memory. */
+static runner *load_all(llm *l, const runner_options *o, err *e) {
+    text_loading text;
+    begin_text(&text, l);
+    err memory = { 0 };
+    l->model = model_open(l->source, e);
+    runner *r = l->model ? runner_new(l->model, o, &memory) : NULL;
+    end_text(&text);
+    if (l->model && !text.ok) *e = text.e;
+    bool ok = l->model && text.ok && vocabularies_agree(l, e);
+    if (ok && !r) *e = memory;
+    if (ok) return r;
+    runner_free(r);
+    return NULL;
+}
+
 llm *llm_open(const char *path, const runner_options *o, err *e) {
     llm *l = mem_must(1, sizeof *l);
-    runner *r;
-    if ((l->source = model_source_open(path, e)) && (l->model = model_open(l->source, e)) && load_text(l, e) && vocabularies_agree(l, e) &&
-        (r = runner_new(l->model, o, e)) && (l->engine = engine_start(r, tokenizer_n_tokens(l->tokenizer), e)))
-        return l;
+    l->source = model_source_open(path, e);
+    runner *r = l->source ? load_all(l, o, e) : NULL;
+    if (r && (l->engine = engine_start(r, tokenizer_n_tokens(l->tokenizer), e))) return l;
     llm_close(l);
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* The inside of a request, for the engine alone. Written by the engine thread except where said. */
+/* The inside of a request, for the engine alone. Written by the engine thread except where said (its pool hands tokens over while it waits for that). */
 #ifndef PINGTI_INFER_REQUEST_IMPL_H
 #define PINGTI_INFER_REQUEST_IMPL_H
 #include "infer/request.h"

@@ -24,6 +24,7 @@ struct runner {
     kv *kv;
     placement *placed; /* fast mode */
     arena *scratch;
+    prof *prof;
     batch_memory rows;
     unsigned char model_digest[32];
 };
@@ -106,6 +107,7 @@ runner *runner_new(model *m, const runner_options *o, err *e) {
     runner *r = mem_must(1, sizeof *r);
     r->m = m;
     r->precision = o->precision;
+    r->prof = o->prof;
     r->cache_type = o->cache_type;
     r->scratch = arena_new(0);
     bool cache_ok = o->cache_type == DTYPE_F32 || o->cache_type == DTYPE_F16 || o->cache_type == DTYPE_Q8_0;
@@ -144,7 +146,9 @@ const placement *runner_placement(const runner *r) { return r->placed; }
 kv *runner_kv(runner *r) { return r->kv; }
 const char *runner_backend_name(const runner *r) { return r->backend->name; }
 int runner_threads(const runner *r) { return pool_threads(r->pool); }
+pool *runner_pool(runner *r) { return r->pool; }
 precision runner_precision(const runner *r) { return r->precision; }
+void runner_set_prof(runner *r, prof *p) { r->prof = p; }
 
 kv_name runner_root_name(const runner *r, uint8_t rope, const void *tenant, size_t n) {
     struct {
@@ -189,8 +193,10 @@ static batch make_batch(runner *r, const run_slice *slices, size_t n) {
 float *runner_step(runner *r, const run_slice *slices, size_t n, size_t *n_rows) {
     batch b = make_batch(r, slices, n);
     arena_reset(r->scratch);
-    fwd f = { .backend = r->backend, .mem = r->scratch, .kv = kv_view_of(r->kv), .pool = r->pool, .precision = r->precision };
+    fwd f = { .backend = r->backend, .mem = r->scratch, .kv = kv_view_of(r->kv), .pool = r->pool, .precision = r->precision, .prof = r->prof };
+    if (r->prof) prof_pass_begin(r->prof, b.T);
     tensor *logits = model_forward(&f, r->m, &b);
+    if (r->prof) prof_pass_end(r->prof);
     for (size_t i = 0; i < n; i++) seq_advance(slices[i].s, r->kv, slices[i].to);
     if (n_rows) *n_rows = b.n_out;
     return logits ? tensor_f32(logits, 0) : NULL;

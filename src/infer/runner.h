@@ -14,6 +14,7 @@ typedef struct runner_options {
     dtype cache_type;        /* DTYPE_F16 by default (set it) */
     precision precision;
     const char *backend;     /* NULL: the default */
+    prof *prof;              /* times every pass; borrowed, NULL: none */
     uint64_t memory_limit;   /* bytes for everything but the mapped weights; 0: what the machine has available */
     place_options place;     /* where packed weights are kept (fast mode); small ones always in memory */
 } runner_options;
@@ -39,7 +40,9 @@ const placement *runner_placement(const runner *r); /* NULL in exact mode */
 kv *runner_kv(runner *r);
 const char *runner_backend_name(const runner *r);
 int runner_threads(const runner *r);
+pool *runner_pool(runner *r); /* between two steps it is idle */
 precision runner_precision(const runner *r);
+void runner_set_prof(runner *r, prof *p); /* what times the passes from now on, borrowed; NULL: nothing. Between steps */
 
 /* The name that all pages of a session start from. tenant: isolates what may be shared (NULL, 0: none). */
 kv_name runner_root_name(const runner *r, uint8_t rope, const void *tenant, size_t n);

@@ -1,8 +1,15 @@
 #include "infer/sched.h"
 #include "base/mem.h"
+#include <math.h>
 #include <string.h>
 
-void sched_init(sched *s, kv *k, const runner *r) { *s = (sched){ .kv = k, .r = r }; }
+/* Half of the 100 ms that a reader notices between two tokens: a step may take longer than was thought. */
+static const double STEP_TARGET = 0.05;
+
+void sched_init(sched *s, kv *k, const runner *r) {
+    *s = (sched){ .kv = k, .r = r };
+    pace_init(&s->pace, STEP_TARGET);
+}
 
 void sched_free(sched *s) {
     free(s->waiting);
@@ -83,6 +90,20 @@ static void add_slice(sched *s, request *r, size_t to) {
     r->in_step = true;
 }
 
+static void count_rows(sched_step *p) {
+    p->decodes = p->prompt_rows = 0;
+    p->prompt_keys = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        size_t from = p->slices[i].from, rows = p->slices[i].to - from;
+        if (rows == 1 && p->slices[i].logits != LOGITS_NONE) {
+            p->decodes++;
+            continue;
+        }
+        p->prompt_rows += rows;
+        p->prompt_keys += (double)rows * ((double)from + (double)rows / 2);
+    }
+}
+
 static void begin(sched *s, request *r) {
     if (!r->started) {
         uint8_t rope = runner_rope_choice(s->r, r->options.n_prompt + r->options.max_tokens);
@@ -125,13 +146,17 @@ static size_t add_decodes(sched *s, size_t budget) {
     return budget;
 }
 
-static void add_prompts(sched *s, size_t budget) {
-    for (size_t i = 0; budget && (i < s->n_running || admit(s)); i++) {
+/* Beside decoding sequences the prompts of a step share the time that it may take: share is what is left of it. */
+static void add_prompts(sched *s, size_t budget, bool beside_decodes) {
+    double share = 1;
+    for (size_t i = 0; budget && share > 0 && (i < s->n_running || admit(s)); i++) {
         request *r = s->running[i];
         if (r->in_step || request_ring_full(r)) continue;
-        size_t left = r->s.n - r->s.n_cached, rows = left < budget ? left : budget;
+        size_t left = r->s.n - r->s.n_cached, whole = beside_decodes ? pace_rows(&s->pace, r->s.n_cached, budget) : budget;
+        size_t most = (size_t)ceil(share * (double)whole), rows = left < most ? left : most;
         if (!make_room(s, i, r->s.n_cached + rows)) return;
         add_slice(s, r, r->s.n_cached + rows);
+        if (beside_decodes) share -= (double)rows / (double)whole;
         budget -= rows;
     }
 }
@@ -139,6 +164,10 @@ static void add_prompts(sched *s, size_t budget) {
 sched_step *sched_next(sched *s) {
     s->step.n = 0;
     for (size_t i = 0; i < s->n_running; i++) s->running[i]->in_step = false;
-    add_prompts(s, add_decodes(s, runner_plan(s->r)->batch_tokens));
+    size_t budget = add_decodes(s, runner_plan(s->r)->batch_tokens);
+    add_prompts(s, budget, s->step.n > 0);
+    count_rows(&s->step);
     return &s->step;
 }
+
+void sched_took(sched *s, double seconds) { pace_note(&s->pace, s->step.decodes, s->step.prompt_rows, s->step.prompt_keys, seconds); }

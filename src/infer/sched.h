@@ -1,8 +1,10 @@
-/* Which rows the next step computes. Decoding sequences first (one row each), then prompt chunks up to the batch's budget;
+/* Which rows the next step computes. Decoding sequences first (one row each), then prompt chunks up to the batch's budget, or, when
+ * somebody decodes, up to what keeps the step short (pace.h);
  * waiting requests start when pages for their prompt can be had; when a running one needs a page and none is left, the
  * youngest is preempted: its pages go, its tokens stay, and it is computed again later to the same bits. */
 #ifndef PINGTI_INFER_SCHED_H
 #define PINGTI_INFER_SCHED_H
+#include "infer/pace.h"
 #include "infer/request_impl.h"
 #include "infer/runner.h"
 
@@ -12,6 +14,8 @@ typedef struct sched_step {
     run_slice slices[SCHED_MAX_RUNNING];
     request *requests[SCHED_MAX_RUNNING];
     size_t n;
+    size_t decodes, prompt_rows; /* sequences that decode; rows of prompt */
+    double prompt_keys;          /* that those rows see together */
 } sched_step;
 
 typedef struct sched {
@@ -23,6 +27,7 @@ typedef struct sched {
     size_t n_waiting, cap_waiting;
     uint64_t preemptions, cached_tokens;
     sched_step step;
+    pace pace;
 } sched;
 
 void sched_init(sched *s, kv *k, const runner *r);
@@ -33,4 +38,5 @@ void sched_remove(sched *s, request *r); /* a finished one; it may be freed alre
 void sched_drop(sched *s, bool (*drop)(void *ctx, request *r), void *ctx);
 bool sched_ready(const sched *s); /* a next step would compute something */
 sched_step *sched_next(sched *s); /* n 0: nothing can run now */
+void sched_took(sched *s, double seconds); /* what the step of sched_next took, all in all */
 #endif

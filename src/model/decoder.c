@@ -80,11 +80,13 @@ static tensor *all_layers(const fwd *f, const model *m, const batch *b, tensor *
     for (int il = 0; il < (int)m->spec.layers; il++) {
         tensor *out = f->tape ? fwd_tensor(f, b->T, m->spec.d) : spare;
         arena_mark mark = arena_mark_now(f->mem);
+        prof_layer(f->prof, il);
         decoder_layer(f, m, il, b, x, out);
         if (!f->tape) arena_release(f->mem, mark);
         spare = x;
         x = out;
     }
+    prof_layer(f->prof, PROF_NO_LAYER);
     return x;
 }
 

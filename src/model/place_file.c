@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { HEADER = 4096 };
@@ -20,7 +21,7 @@ typedef struct file_header {
     char digest[32];
 } file_header;
 
-static const char MAGIC[8] = "ptpanel1", SUFFIX[] = ".panels";
+static const char MAGIC[8] = "ptpanel1", SUFFIX[] = ".panels", PART[] = ".part";
 
 void place_file_digest(char out[33], const unsigned char model[32], const char *layout, uint64_t bytes) {
     unsigned char hash[16];
@@ -105,6 +106,18 @@ static bool find_oldest(const char *dir, old_file *oldest, uint64_t *total) {
     return found;
 }
 
+/* What a process that died left unfinished a day ago. */
+static void remove_abandoned(const char *dir) {
+    DIR *d = opendir(dir);
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        struct stat st;
+        const char *end = strstr(entry->d_name, PART);
+        if (!end || end[sizeof PART - 1] || fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (S_ISREG(st.st_mode) && time(NULL) - st.st_mtim.tv_sec > 24 * 3600) unlinkat(dirfd(d), entry->d_name, 0);
+    }
+    if (d) closedir(d);
+}
+
 static bool make_room(const char *dir, uint64_t bytes, uint64_t limit, err *e) {
     old_file oldest;
     uint64_t total;
@@ -127,11 +140,13 @@ static bool io_error(place_file *f, const char *what, err *e) {
 
 bool place_file_make(place_file *f, const char *dir, const char *digest, uint64_t bytes, uint64_t limit, err *e) {
     char *copy = mem_must_copy(dir, strlen(dir)), end[64];
-    snprintf(end, sizeof end, ".%ld.part", (long)getpid());
+    snprintf(end, sizeof end, ".%ld%s", (long)getpid(), PART);
     *f = (place_file){ .bytes = bytes, .path = path_of(dir, digest, SUFFIX), .part = path_of(dir, digest, end), .fd = -1 };
     memcpy(f->digest, digest, sizeof f->digest);
-    bool ok = make_dirs(copy, e) && make_room(dir, bytes, limit, e);
+    bool ok = make_dirs(copy, e);
     free(copy);
+    if (ok) remove_abandoned(dir);
+    ok = ok && make_room(dir, bytes, limit, e);
     if (ok && (f->fd = open(f->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0) ok = io_error(f, "a file for packed weights cannot be made", e);
     if (ok && (errno = posix_fallocate(f->fd, 0, (off_t)(HEADER + bytes))) != 0) ok = io_error(f, "there is no disk space for the packed weights", e);
     if (ok && !(f->data = map_data(f->fd, bytes, PROT_READ | PROT_WRITE))) ok = io_error(f, "the file for packed weights cannot be mapped", e);

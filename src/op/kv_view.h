@@ -1,30 +1,44 @@
-/* The KV cache as attention sees it: equal pages of page_tokens tokens, each holding every layer's K rows, then V rows.
- * A row is n_heads x head (padded to whole blocks of the cache's format). With shared_v (MLA) there are no V rows: V is the
- * first v_head elements of K. Pages are opaque to everyone else. Written by the attention op, owned by infer/kv. */
+/* The KV cache as attention sees it: equal pages of page_tokens slots (a multiple of KV_STRIP), each holding, layer after layer, the K
+ * of every head and then the V of every head. K and V are matrices in strips of KV_STRIP columns, as the inner loop multiplies them:
+ *     K of a head   page_tokens / KV_STRIP strips [element][32 slots]
+ *     V of a head   strips of 32 elements, [slot][32 elements], the last one padded with zeros
+ * F32 and F16 store the strip's rows one after another. Q8_0 has a scale for every 32 elements of a slot: in K each 32 rows of a strip are
+ * {f16 scale[32 slots]; int8 [32 elements][32 slots]}, a strip of V is {f16 scale[slots]; int8 [slots][32 elements]}; the bytes are
+ * those of the format's own blocks. With shared_v (MLA) V is the first v_head elements of K and is not stored.
+ * A page is opaque to everyone but the attention op, which writes it; it is owned by infer/kv. Slots not yet written hold anything. */
 #ifndef PINGTI_OP_KV_VIEW_H
 #define PINGTI_OP_KV_VIEW_H
 #include "tensor/dtype.h"
 #include <stddef.h>
+
+enum { KV_STRIP = 32 };
 
 typedef struct kv_view {
     dtype type; /* F32, F16 or Q8_0 */
     uint32_t page_tokens, n_layers, n_heads;
     uint32_t k_head, v_head; /* elements of one head */
     bool shared_v;
-    uint32_t k_head_bytes, v_head_bytes; /* one head as stored */
-    size_t k_row_bytes, v_row_bytes, layer_bytes, page_bytes;
+    uint32_t v_strips;
+    size_t k_strip_bytes, v_strip_bytes;
+    size_t k_bytes, v_bytes; /* of one head in one layer of a page */
+    size_t layer_bytes, page_bytes;
     char *data; /* [pages][page_bytes] */
 } kv_view;
 
 /* Fills the sizes from type, page_tokens, n_layers, n_heads, k_head, v_head, shared_v. False: overflow. */
 bool kv_view_layout(kv_view *v);
 
-static inline char *kv_k_head(const kv_view *v, uint32_t page, uint32_t layer, uint32_t slot, uint32_t head) {
-    return v->data + page * v->page_bytes + layer * v->layer_bytes + slot * v->k_row_bytes + (size_t)head * v->k_head_bytes;
+/* The first strip of a head's K or V. */
+static inline char *kv_k(const kv_view *v, uint32_t page, uint32_t layer, uint32_t head) {
+    return v->data + page * v->page_bytes + layer * v->layer_bytes + head * v->k_bytes;
 }
-static inline char *kv_v_head(const kv_view *v, uint32_t page, uint32_t layer, uint32_t slot, uint32_t head) {
-    if (v->shared_v) return kv_k_head(v, page, layer, slot, head);
-    return v->data + page * v->page_bytes + layer * v->layer_bytes + v->page_tokens * v->k_row_bytes + slot * v->v_row_bytes +
-           (size_t)head * v->v_head_bytes;
+static inline char *kv_v(const kv_view *v, uint32_t page, uint32_t layer, uint32_t head) {
+    return v->data + page * v->page_bytes + layer * v->layer_bytes + v->n_heads * v->k_bytes + head * v->v_bytes;
 }
+
+/* One slot of one head, to and from f32: the definition of the layout. k: what kv_k gave, x[k_head]; v: what kv_v gave, x[v_head]. */
+void kv_put_k(const kv_view *v, char *k, uint32_t slot, const float *x);
+void kv_put_v(const kv_view *v, char *values, uint32_t slot, const float *x);
+void kv_get_k(const kv_view *v, const char *k, uint32_t slot, float *x);
+void kv_get_v(const kv_view *v, const char *values, uint32_t slot, float *x);
 #endif

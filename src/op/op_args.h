@@ -36,9 +36,10 @@ typedef struct pack_args { tensor *y; tensor *x; uint32_t heads, width, y_step, 
  * With a cache, this batch's K and V are first written in the cache's format and all keys are read back from it.
  * With shared_v (MLA) v is NULL and V is the first v_head elements of K.
  * window > 0: a row at position p sees keys at positions > p - window.
- * Keys are taken in order of position in steps of ATTN_SPLIT absolute positions with a running maximum (Milakov,
- * Gimelshein 2018): the split never moves with batch, chunk or page. */
-enum { ATTN_SPLIT = 64 };
+ * Keys are taken in order of position in steps of ATTN_SPLIT absolute positions (a page) with a running maximum (Milakov, Gimelshein
+ * 2018), steps in segments of ATTN_SEGMENT positions, each with a result of its own; those are then added in order. A thread may
+ * take a part of the segments: the split never moves with batch, chunk or threads. */
+enum { ATTN_SPLIT = 64, ATTN_SEGMENT = 512, ATTN_LANES = 16 };
 typedef struct attn_args {
     tensor *y; tensor *q; tensor *k; tensor *v;
     const batch *b; const kv_view *kv;

@@ -4,7 +4,7 @@
 static void check_cache(const attn_args *a) {
     const kv_view *kv = a->kv;
     assert(a->b->pages && a->layer < kv->n_layers && kv->n_heads == a->kv_heads && kv->shared_v == a->shared_v);
-    assert(kv->k_head == a->k_head && kv->v_head == a->v_head);
+    assert(kv->k_head == a->k_head && kv->v_head == a->v_head && kv->page_tokens == ATTN_SPLIT);
     for (uint64_t t = 0; t < a->b->T; t++) assert(a->b->pos[t] >= 0);
 }
 

@@ -8,12 +8,20 @@ static const char *const names[OP_COUNT] = {
 #undef OP
 };
 
+const char *const *op_names(void) { return names; }
 const char *op_name(op_id id) { return id < OP_COUNT ? names[id] : "unknown"; }
 
 #define OP(NAME)                                                                                                       \
+    __attribute__((noinline, cold)) static void profiled_##NAME(const fwd *f, const NAME##_args *a) {                  \
+        prof_work w = op_##NAME##_work(f, a);                                                                          \
+        double start = prof_now();                                                                                     \
+        f->backend->NAME(f, a);                                                                                        \
+        prof_add(f->prof, OP_ID_##NAME, start, &w);                                                                    \
+    }                                                                                                                  \
     void op_##NAME(const fwd *f, NAME##_args a) {                                                                      \
         op_##NAME##_check(&a);                                                                                         \
-        f->backend->NAME(f, &a);                                                                                       \
+        if (f->prof) profiled_##NAME(f, &a);                                                                           \
+        else f->backend->NAME(f, &a);                                                                                  \
         if (f->tape) tape_push(f->tape, OP_ID_##NAME)->u.NAME = a;                                                     \
     }
 #include "op/ops.def"

@@ -5,6 +5,7 @@
 #define PINGTI_OP_OPS_H
 #include "base/arena.h"
 #include "base/pool.h"
+#include "base/prof.h"
 #include "op/op_args.h"
 
 typedef enum op_id {
@@ -15,6 +16,7 @@ typedef enum op_id {
 } op_id;
 
 const char *op_name(op_id id);
+const char *const *op_names(void); /* [OP_COUNT] */
 
 typedef struct fwd fwd;
 typedef struct tape tape;
@@ -44,9 +46,15 @@ struct fwd {
     const kv_view *kv;  /* NULL: attention within the batch (training) */
     pool *pool;         /* NULL: the calling thread alone */
     precision precision;
+    prof *prof;         /* NULL: nothing is timed; otherwise every op with what it reads and computes (op_work.c) */
     void (*observer)(void *ctx, const char *name, int layer, const tensor *x); /* or NULL; sees activations by name */
     void *observer_ctx;
 };
+
+/* Which arithmetic the products of a weight take: prof_work.unit. */
+typedef enum op_unit { OP_UNIT_F32, OP_UNIT_BF16, OP_UNIT_INT8 } op_unit;
+op_unit op_unit_of(precision p, const tensor *w);
+const char *op_unit_name(op_unit u);
 
 /* f32 [rows, cols] from the pass's arena. Not set: every op writes every element of its outputs. When recording it is zeroed and
  * has a gradient, zeroed too. */
@@ -58,7 +66,8 @@ void fwd_observe(const fwd *f, const char *name, int layer, const tensor *x);
 #define OP(NAME)                                                                                                       \
     void op_##NAME(const fwd *f, NAME##_args a);                                                                       \
     void op_##NAME##_check(const NAME##_args *a);                                                                      \
-    void op_##NAME##_grad(const fwd *f, const NAME##_args *a);
+    void op_##NAME##_grad(const fwd *f, const NAME##_args *a);                                                         \
+    prof_work op_##NAME##_work(const fwd *f, const NAME##_args *a);
 #include "op/ops.def"
 #undef OP
 #endif

@@ -6,6 +6,17 @@
 #include "text/unicode.h"
 #include <string.h>
 
+typedef struct merge {
+    int32_t left, right, merged;
+    uint32_t rank;
+} merge;
+
+/* Merges as they are read. */
+struct merge_list {
+    merge *items;
+    size_t n, cap;
+};
+
 typedef struct pair_slot {
     uint64_t key; /* (left << 32 | right) + 1; 0: empty */
     uint32_t rank;
@@ -14,66 +25,121 @@ typedef struct pair_slot {
 
 struct pair_table {
     pair_slot *slots;
-    size_t mask, count;
+    size_t mask;
 };
 
+static uint64_t pair_key(int32_t left, int32_t right) { return ((uint64_t)left << 32 | (uint32_t)right) + 1; }
+static size_t pair_home(const struct pair_table *p, uint64_t key) { return (size_t)((key * 0x9e3779b97f4a7c15u) >> 24) & p->mask; }
+
 static pair_slot *pair_find(const struct pair_table *p, uint64_t key) {
-    for (size_t i = (size_t)((key * 0x9e3779b97f4a7c15u) >> 24) & p->mask;; i = (i + 1) & p->mask)
+    for (size_t i = pair_home(p, key);; i = (i + 1) & p->mask)
         if (p->slots[i].key == key || !p->slots[i].key) return &p->slots[i];
 }
 
-void pair_table_free(struct pair_table *p) {
-    if (!p) return;
-    free(p->slots);
-    free(p);
+static void merges_free(tokenizer *t) {
+    if (t->merges) free(t->merges->items);
+    free(t->merges);
+    t->merges = NULL;
 }
 
-static void pair_put(struct pair_table *p, uint64_t key, uint32_t rank, int32_t merged) {
-    if (p->count * 2 >= p->mask) {
-        struct pair_table bigger = { mem_must((p->mask + 1) * 2, sizeof(pair_slot)), p->mask * 2 + 1, p->count };
-        for (size_t i = 0; i <= p->mask; i++)
-            if (p->slots[i].key) *pair_find(&bigger, p->slots[i].key) = p->slots[i];
-        free(p->slots);
-        *p = bigger;
-    }
-    pair_slot *s = pair_find(p, key);
-    p->count += !s->key;
-    *s = (pair_slot){ key, rank, merged }; /* a pair listed twice has its last rank, as in the reference */
+void bpe_free(tokenizer *t) {
+    merges_free(t);
+    if (t->pairs) free(t->pairs->slots);
+    free(t->pairs);
 }
 
-bool bpe_add_merge(tokenizer *t, size_t rank, const char *left, size_t n_left, const char *right, size_t n_right, err *e) {
-    int64_t a, b, m;
+static void expect(tokenizer *t, size_t n_merges) {
+    if (!t->merges) t->merges = mem_must(1, sizeof *t->merges);
+    if (n_merges <= t->merges->cap) return;
+    t->merges->cap = n_merges;
+    t->merges->items = mem_must_grow(t->merges->items, n_merges, sizeof *t->merges->items);
+}
+
+/* Vocabularies list what merges make in the order of the merges: most often it is the token after the last one. */
+static bool find_joined(const tokenizer *t, const char *left, size_t n_left, const char *right, size_t n_right, int64_t *id) {
     char joined[2 * MAX_TOKEN_BYTES];
-    size_t skip = t->prefix && n_right >= strlen(t->prefix) && memcmp(right, t->prefix, strlen(t->prefix)) == 0 ? strlen(t->prefix) : 0;
-    if (n_left + n_right > sizeof joined) return err_set(e, ERR_FORMAT, "merge %zu is too long", rank);
+    const struct merge_list *l = t->merges;
+    size_t next = l->n ? (size_t)l->items[l->n - 1].merged + 1 : t->n;
+    const token_entry *k = next < t->n && !t->vocab.doubles && !t->vocab.n_former ? &t->tokens[next] : NULL;
+    if (k && k->text && k->len == n_left + n_right && memcmp(k->text, left, n_left) == 0 && memcmp(k->text + n_left, right, n_right) == 0)
+        return *id = (int64_t)next, true;
     memcpy(joined, left, n_left);
-    memcpy(joined + n_left, right + skip, n_right - skip);
-    if (!map_get(t->vocab, left, n_left, &a) || !map_get(t->vocab, right, n_right, &b) || !map_get(t->vocab, joined, n_left + n_right - skip, &m))
+    memcpy(joined + n_left, right, n_right);
+    return vocab_find(t, joined, n_left + n_right, id);
+}
+
+/* One merge, its pieces hashed. */
+typedef struct pieces_of_merge {
+    const char *left, *right;
+    size_t n_left, n_right;
+    uint64_t left_hash, right_hash;
+} pieces_of_merge;
+
+static bool add_merge(tokenizer *t, size_t rank, const pieces_of_merge *p, err *e) {
+    int64_t a, b, m;
+    size_t skip = t->prefix && p->n_right >= strlen(t->prefix) && memcmp(p->right, t->prefix, strlen(t->prefix)) == 0 ? strlen(t->prefix) : 0;
+    if (p->n_left + p->n_right > 2 * MAX_TOKEN_BYTES) return err_set(e, ERR_FORMAT, "merge %zu is too long", rank);
+    if (!t->merges || t->merges->n == t->merges->cap) expect(t, t->merges ? 2 * t->merges->n : 1 << 12);
+    if (!vocab_find_hashed(t, p->left_hash, p->left, p->n_left, &a) || !vocab_find_hashed(t, p->right_hash, p->right, p->n_right, &b) ||
+        !find_joined(t, p->left, p->n_left, p->right + skip, p->n_right - skip, &m))
         return err_set(e, ERR_FORMAT, "merge %zu joins pieces that the vocabulary does not have", rank) ||
-               err_got(e, "'%.*s' and '%.*s'", (int)(n_left < 60 ? n_left : 60), left, (int)(n_right < 60 ? n_right : 60), right);
-    if (!t->pairs) {
-        t->pairs = mem_must(1, sizeof *t->pairs);
-        t->pairs->mask = (1 << 12) - 1;
-        t->pairs->slots = mem_must(t->pairs->mask + 1, sizeof(pair_slot));
-    }
-    pair_put(t->pairs, ((uint64_t)a << 32 | (uint64_t)b) + 1, (uint32_t)rank, (int32_t)m);
+               err_got(e, "'%.*s' and '%.*s'", (int)(p->n_left < 60 ? p->n_left : 60), p->left, (int)(p->n_right < 60 ? p->n_right : 60), p->right);
+    t->merges->items[t->merges->n++] = (merge){ (int32_t)a, (int32_t)b, (int32_t)m, (uint32_t)rank };
     return true;
 }
 
-/* Text must not become a control token, so merges into one are no merges. */
-void bpe_drop_control(tokenizer *t) {
-    struct pair_table *all = t->pairs;
-    size_t i = 0;
-    while (all && i <= all->mask && !(all->slots[i].key && tokenizer_is_control(t, all->slots[i].merged))) i++;
-    if (!all || i > all->mask) return;
-    t->pairs = mem_must(1, sizeof *t->pairs);
-    *t->pairs = (struct pair_table){ mem_must(all->mask + 1, sizeof(pair_slot)), all->mask, 0 };
-    for (i = 0; i <= all->mask; i++)
-        if (all->slots[i].key && !tokenizer_is_control(t, all->slots[i].merged)) pair_put(t->pairs, all->slots[i].key, all->slots[i].rank, all->slots[i].merged);
-    pair_table_free(all);
+bool bpe_add_merge(tokenizer *t, size_t rank, const char *left, size_t n_left, const char *right, size_t n_right, err *e) {
+    return add_merge(t, rank, &(pieces_of_merge){ left, right, n_left, n_right, map_hash(left, n_left), map_hash(right, n_right) }, e);
 }
 
-bool find_word(const tokenizer *t, const char *text, size_t n, int64_t *id) { return map_get(t->vocab, text, n, id) && !tokenizer_is_control(t, (int32_t)*id); }
+static bool split_merge(const vocab_text *m, size_t rank, pieces_of_merge *p, err *e) {
+    const char *space = m->len > 1 ? memchr(m->data + 1, ' ', m->len - 1) : NULL;
+    if (!space) return err_set(e, ERR_FORMAT, "merge %zu is not two pieces with a space between", rank);
+    *p = (pieces_of_merge){ .left = m->data, .right = space + 1, .n_left = (size_t)(space - m->data) };
+    p->n_right = m->len - p->n_left - 1;
+    p->left_hash = map_hash(p->left, p->n_left);
+    p->right_hash = map_hash(p->right, p->n_right);
+    return true;
+}
+
+/* The look-ups of one merge wait for memory while the next ones have not begun: so slots are asked for some merges ahead, tokens a few. */
+bool bpe_add_merges(tokenizer *t, const vocab_text *merges, size_t n, err *e) {
+    enum { RING = 32, NEAR = 16 };
+    pieces_of_merge ring[RING];
+    expect(t, n);
+    for (size_t i = 0; i < n + RING; i++) {
+        if (i >= RING && !add_merge(t, i - RING, &ring[i % RING], e)) return false;
+        if (i >= NEAR && i - NEAR < n) {
+            vocab_touch_token(t, ring[(i - NEAR) % RING].left_hash);
+            vocab_touch_token(t, ring[(i - NEAR) % RING].right_hash);
+        }
+        if (i >= n) continue;
+        if (!split_merge(&merges[i], i, &ring[i % RING], e)) return false;
+        vocab_touch_slot(t, ring[i % RING].left_hash);
+        vocab_touch_slot(t, ring[i % RING].right_hash);
+    }
+    return true;
+}
+
+/* Text must not become a control token, so merges into one are no merges. The table is at most two thirds full. */
+void bpe_finish(tokenizer *t) {
+    enum { AHEAD = 16 };
+    const struct merge_list *l = t->merges;
+    size_t slots = 1 << 12;
+    if (!l) return;
+    while (slots < l->n + l->n / 2) slots *= 2;
+    t->pairs = mem_must(1, sizeof *t->pairs);
+    *t->pairs = (struct pair_table){ mem_must(slots, sizeof(pair_slot)), slots - 1 };
+    for (size_t i = 0; i < l->n; i++) {
+        const merge *m = &l->items[i];
+        if (i + AHEAD < l->n) __builtin_prefetch(&t->pairs->slots[pair_home(t->pairs, pair_key(m[AHEAD].left, m[AHEAD].right))], 1);
+        uint64_t key = pair_key(m->left, m->right);
+        if (!tokenizer_is_control(t, m->merged)) *pair_find(t->pairs, key) = (pair_slot){ key, m->rank, m->merged }; /* a pair listed twice has its last rank, as in the reference */
+    }
+    merges_free(t);
+}
+
+bool find_word(const tokenizer *t, const char *text, size_t n, int64_t *id) { return vocab_find(t, text, n, id) && !tokenizer_is_control(t, (int32_t)*id); }
 
 typedef struct symbol {
     int32_t id, prev, next; /* -1 ends; id -1: merged away */
@@ -93,7 +159,7 @@ typedef struct word {
 
 static const pair_slot *pair_of(const tokenizer *t, int32_t a, int32_t b) {
     if (a < 0 || b < 0 || !t->pairs) return NULL;
-    const pair_slot *p = pair_find(t->pairs, ((uint64_t)a << 32 | (uint32_t)b) + 1);
+    const pair_slot *p = pair_find(t->pairs, pair_key(a, b));
     return p->key ? p : NULL;
 }
 

@@ -56,7 +56,7 @@ static void offer(merge_state *m, int32_t left, int32_t right) {
     int64_t id;
     if (left < 0 || right < 0 || m->s[left].frozen || m->s[right].frozen) return;
     size_t from = m->s[left].from, bytes = m->s[right].to - from;
-    if (!map_get(m->t->vocab, m->text + from, bytes, &id) || !usable(m->t, id)) return;
+    if (!vocab_find(m->t, m->text + from, bytes, &id) || !usable(m->t, id)) return;
     push(m, (candidate){ m->t->scores[id], left, right, bytes });
 }
 
@@ -101,7 +101,7 @@ bool scored_bpe_encode(const tokenizer *t, const char *text, size_t n, token_lis
     for (int32_t i = m.n ? 0 : -1; i >= 0; i = m.s[i].next) {
         int64_t id;
         size_t len = m.s[i].to - m.s[i].from;
-        if (map_get(t->vocab, text + m.s[i].from, len, &id) && usable(t, id)) {
+        if (vocab_find(t, text + m.s[i].from, len, &id) && usable(t, id)) {
             token_list_put(out, (int32_t)id);
             fused = false;
         } else put_unknown(t, text + m.s[i].from, len, &fused, out);

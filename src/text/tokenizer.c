@@ -187,7 +187,7 @@ bool tokenizer_is_control(const tokenizer *t, int32_t id) { return known(t, id) 
 
 int32_t tokenizer_find(const tokenizer *t, const char *text, size_t len) {
     int64_t id;
-    return map_get(t->vocab, text, len, &id) ? (int32_t)id : -1;
+    return vocab_find(t, text, len, &id) ? (int32_t)id : -1;
 }
 
 const char *tokenizer_spelling(const tokenizer *t, int32_t id, size_t *len) {

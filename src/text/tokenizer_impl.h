@@ -21,6 +21,26 @@ typedef struct token_entry {
     uint8_t type;     /* token_type; 0: a hole in the ids */
 } token_entry;
 
+/* Spelling -> id: a table of hashes and ids; the spellings are those of the tokens themselves. */
+typedef struct vocab_slot {
+    uint32_t hash;
+    uint32_t entry; /* 0: empty; id + 1; or, with the top bit, a former spelling */
+} vocab_slot;
+
+typedef struct vocab_former {
+    const char *text;
+    uint32_t len;
+    int32_t id;
+} vocab_former;
+
+typedef struct vocab_index {
+    vocab_slot *slots;
+    size_t mask, count;
+    vocab_former *former; /* spellings of ids that were given another one later: still found */
+    size_t n_former;
+    bool doubles;         /* some spelling belongs to two ids (the first is found) */
+} vocab_index;
+
 typedef struct added_token {
     const char *text; /* normalized already when normalized is set */
     uint32_t len;
@@ -52,8 +72,10 @@ enum { MAX_STEPS = 16, MAX_TEMPLATE = 16 };
 struct tokenizer {
     arena *mem;
     token_entry *tokens;
-    size_t n;
-    map *vocab;               /* spelling -> id */
+    size_t n, cap;
+    vocab_index vocab;
+    char *text_at;            /* where the next spelling goes, in a block of mem */
+    size_t text_left;
     map *whole;               /* byte-level with ignore_merges: bytes -> id */
     model_kind model;
     bool byte_level;          /* BPE works on bytes: vocabulary spelled with GPT-2's byte alphabet */
@@ -63,7 +85,8 @@ struct tokenizer {
     bool word_start;          /* WordPiece as GGUF spells it: U+2581 begins a word, continuing pieces carry nothing */
     int32_t unk;
     int32_t byte_ids[256];    /* byte-level: id of each byte's letter; byte_fallback: id of <0xNN>; -1 */
-    struct pair_table *pairs; /* BPE: (left, right) -> (rank, merged) */
+    struct merge_list *merges; /* BPE, while it is being loaded */
+    struct pair_table *pairs;  /* BPE: (left, right) -> (rank, merged) */
     double *scores;           /* scored BPE, Unigram */
     bool float_sums;          /* SentencePiece adds scores in f32, Hugging Face in f64 */
     double min_score, unigram_max; /* of the normal pieces */
@@ -91,9 +114,21 @@ bool tokenizer_add_special(tokenizer *t, const added_token *a, err *e);
 bool tokenizer_finish(tokenizer *t, err *e); /* tables that derive from the vocabulary */
 void tokenizer_find_eog(tokenizer *t);
 
+/* The id of a spelling. Put: tokens[id], if the spelling is new; replaced: before tokens[id] is given another spelling. */
+bool vocab_find(const tokenizer *t, const char *text, size_t n, int64_t *id);
+bool vocab_find_hashed(const tokenizer *t, uint64_t hash, const char *text, size_t n, int64_t *id); /* hash: map_hash of the text */
+/* Brings what a look-up will read near: its slot first; some time later, the token that the slot names. */
+void vocab_touch_slot(const tokenizer *t, uint64_t hash);
+void vocab_touch_token(const tokenizer *t, uint64_t hash);
+void vocab_put(tokenizer *t, int32_t id);
+void vocab_replaced(tokenizer *t, int32_t id);
+void vocab_expect(tokenizer *t, size_t n); /* room for n spellings at once */
+void vocab_free(vocab_index *v);
+
 /* Models: append the ids of one pre-token. */
 bool bpe_add_merge(tokenizer *t, size_t rank, const char *left, size_t n_left, const char *right, size_t n_right, err *e);
-void bpe_drop_control(tokenizer *t); /* no merge of text ends in a control token */
+bool bpe_add_merges(tokenizer *t, const vocab_text *merges, size_t n, err *e); /* all at once, "left right" each */
+void bpe_finish(tokenizer *t); /* the table of merges */
 bool find_word(const tokenizer *t, const char *text, size_t n, int64_t *id); /* in the vocabulary, control tokens excepted */
 bool bpe_encode(const tokenizer *t, const char *text, size_t n, token_list *out, err *e);
 bool scored_bpe_encode(const tokenizer *t, const char *text, size_t n, token_list *out, err *e);
@@ -110,7 +145,7 @@ bool decode_all(const tokenizer *t, const int32_t *ids, size_t n, bool show_cont
 bool tokenizer_read_json(tokenizer *t, const json_t *doc, err *e);
 bool tokenizer_read_spm(tokenizer *t, const char *data, size_t n, err *e);
 
-void pair_table_free(struct pair_table *p);
+void bpe_free(tokenizer *t);
 
 /* Prefix tree over bytes, for Unigram and user-defined pieces. */
 typedef struct trie trie;

@@ -11,7 +11,6 @@
 tokenizer *tokenizer_new(void) {
     tokenizer *t = mem_must(1, sizeof *t);
     t->mem = arena_new(0);
-    t->vocab = map_new(1 << 15);
     t->unk = t->bos = t->eos = t->pad = -1;
     t->max_chars = 100;
     t->n_post = 1;
@@ -24,10 +23,10 @@ void tokenizer_free(tokenizer *t) {
     if (!t) return;
     normalizer_free(&t->norm);
     pretok_free(&t->pre);
-    pair_table_free(t->pairs);
+    bpe_free(t);
     trie_free(t->trie);
     trie_free(t->user);
-    map_free(t->vocab);
+    vocab_free(&t->vocab);
     map_free(t->whole);
     free(t->tokens);
     free(t->scores);
@@ -41,12 +40,33 @@ void tokenizer_free(tokenizer *t) {
 bool tokenizer_reserve(tokenizer *t, size_t n, err *e) {
     if (n <= t->n) return true;
     if (n > MAX_VOCAB) return err_set(e, ERR_LIMIT, "the vocabulary is too large") || err_expected(e, "at most %d tokens", MAX_VOCAB) || err_got(e, "%zu", n);
-    t->tokens = mem_must_grow(t->tokens, n, sizeof *t->tokens);
-    t->scores = mem_must_grow(t->scores, n, sizeof *t->scores);
-    memset(t->tokens + t->n, 0, (n - t->n) * sizeof *t->tokens);
-    memset(t->scores + t->n, 0, (n - t->n) * sizeof *t->scores);
+    if (n > t->cap) { /* files that list ids one by one must not copy the vocabulary for each */
+        size_t cap = n > 2 * t->cap ? n : 2 * t->cap;
+        t->tokens = mem_must_grow(t->tokens, cap, sizeof *t->tokens);
+        t->scores = mem_must_grow(t->scores, cap, sizeof *t->scores);
+        memset(t->tokens + t->cap, 0, (cap - t->cap) * sizeof *t->tokens);
+        memset(t->scores + t->cap, 0, (cap - t->cap) * sizeof *t->scores);
+        t->cap = cap;
+    }
     t->n = n;
     return true;
+}
+
+enum { TEXT_BLOCK = 1 << 16 };
+
+/* Spellings lie close together: most are a few bytes. NULL: no memory. */
+static const char *keep_text(tokenizer *t, const char *text, size_t len) {
+    if (len >= TEXT_BLOCK / 4) return arena_copy(t->mem, text, len);
+    if (len >= t->text_left) {
+        if (!(t->text_at = arena_try_raw(t->mem, TEXT_BLOCK, 1))) return NULL;
+        t->text_left = TEXT_BLOCK;
+    }
+    char *at = t->text_at;
+    if (len) memcpy(at, text, len);
+    at[len] = 0;
+    t->text_at += len + 1;
+    t->text_left -= len + 1;
+    return at;
 }
 
 bool tokenizer_set_token(tokenizer *t, int64_t id, const char *text, size_t len, int type, err *e) {
@@ -54,9 +74,13 @@ bool tokenizer_set_token(tokenizer *t, int64_t id, const char *text, size_t len,
         return err_set(e, ERR_FORMAT, "a token's id or length is out of range") || err_got(e, "id %lld, %zu bytes", (long long)id, len);
     if (type < TOKEN_NORMAL || type > TOKEN_BYTE) type = TOKEN_NORMAL;
     if (!tokenizer_reserve(t, (size_t)id + 1, e)) return false;
-    t->tokens[id] = (token_entry){ arena_copy(t->mem, text, len), (uint32_t)len, (uint8_t)type };
-    if (!t->tokens[id].text) return err_set(e, ERR_MEMORY, "out of memory for the vocabulary");
-    map_put(t->vocab, text, len, id); /* the first of equal spellings is found */
+    token_entry *k = &t->tokens[id];
+    bool same = k->text && k->len == len && memcmp(k->text, text, len) == 0;
+    if (!same) vocab_replaced(t, (int32_t)id);
+    if (!same && !(k->text = keep_text(t, text, len))) return err_set(e, ERR_MEMORY, "out of memory for the vocabulary");
+    k->len = (uint32_t)len;
+    k->type = (uint8_t)type;
+    vocab_put(t, (int32_t)id); /* the first of equal spellings is found */
     return true;
 }
 
@@ -84,7 +108,7 @@ static void make_byte_ids(tokenizer *t) {
         char name[8];
         size_t n = t->byte_level ? utf8_encode(unicode_byte_letter((unsigned char)b), name) : (size_t)snprintf(name, sizeof name, "<0x%02X>", b);
         int64_t id;
-        t->byte_ids[b] = map_get(t->vocab, name, n, &id) ? (int32_t)id : -1;
+        t->byte_ids[b] = vocab_find(t, name, n, &id) ? (int32_t)id : -1;
     }
 }
 
@@ -141,7 +165,7 @@ bool tokenizer_finish(tokenizer *t, err *e) {
     snprintf(t->kind_name, sizeof t->kind_name, "%s", t->byte_level ? "byte-level BPE" : names[t->model]);
     if (t->byte_level || t->byte_fallback) make_byte_ids(t);
     if (t->byte_level && t->ignore_merges) make_whole(t);
-    bpe_drop_control(t);
+    bpe_finish(t);
     if (t->model == MODEL_UNIGRAM) make_unigram(t);
     if (t->model == MODEL_SCORED_BPE) make_user_trie(t);
     int32_t *ids[] = { &t->bos, &t->eos, &t->pad, &t->unk };
@@ -162,6 +186,6 @@ void tokenizer_find_eog(tokenizer *t) {
     if (t->eos >= 0) t->eog[t->eos] = true;
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
         int64_t id;
-        if (map_get(t->vocab, spellings[i], strlen(spellings[i]), &id) && tokenizer_is_control(t, (int32_t)id)) t->eog[id] = true;
+        if (vocab_find(t, spellings[i], strlen(spellings[i]), &id) && tokenizer_is_control(t, (int32_t)id)) t->eog[id] = true;
     }
 }

@@ -6,10 +6,11 @@
 static bool read_tokens(tokenizer *t, const vocab_source *v, err *e) {
     if (!v->n_tokens || v->n_tokens > MAX_VOCAB) return err_set(e, ERR_FORMAT, "the vocabulary has %zu tokens", v->n_tokens) || err_expected(e, "1 to %d", MAX_VOCAB);
     if (!tokenizer_reserve(t, v->n_tokens, e)) return false;
+    vocab_expect(t, v->n_tokens);
     for (size_t i = 0; i < v->n_tokens; i++) {
         if (!tokenizer_set_token(t, (int64_t)i, v->tokens[i].data, v->tokens[i].len, v->types ? v->types[i] : TOKEN_NORMAL, e)) return false;
         if (v->scores && !(v->scores[i] == v->scores[i])) return err_set(e, ERR_FORMAT, "the score of token %zu is not a number", i);
-        t->scores[i] = v->scores ? v->scores[i] : 0;
+        if (v->scores) t->scores[i] = v->scores[i];
     }
     return true;
 }
@@ -41,12 +42,7 @@ static bool read_added(tokenizer *t, err *e) {
 
 static bool read_merges(tokenizer *t, const vocab_source *v, err *e) {
     if (!v->n_merges) return err_set(e, ERR_FORMAT, "the file has a BPE vocabulary but no merges") || err_expected(e, "tokenizer.ggml.merges");
-    for (size_t i = 0; i < v->n_merges; i++) {
-        const char *s = v->merges[i].data, *space = v->merges[i].len > 1 ? memchr(s + 1, ' ', v->merges[i].len - 1) : NULL;
-        if (!space) return err_set(e, ERR_FORMAT, "merge %zu is not two pieces with a space between", i);
-        if (!bpe_add_merge(t, i, s, (size_t)(space - s), space + 1, v->merges[i].len - (size_t)(space - s) - 1, e)) return false;
-    }
-    return true;
+    return bpe_add_merges(t, v->merges, v->n_merges, e);
 }
 
 /* As tokenizer.json has it for these: Replace(" ", U+2581), BPE with byte fallback, and both undone in decoding. */

@@ -121,7 +121,7 @@ class Families(CliCase):
             self.assertTrue(facts["memory"] and all(line["fits"] for line in facts["memory"]), folder.name)
             self.assertGreater(facts["parameters"], 0)
             self.assertIn(facts["spec"]["family"], self.answers("inspect", folder))
-            result = json.loads(self.answers("bench", "-m", folder, "-p", "4", "-n", "2", "-r", "1", "-t", "1", "--json"))
+            result = json.loads(self.answers("bench", "-m", folder, "-p", "4", "-n", "2", "-r", "1", "-t", "1", "--no-limits", "--json"))
             self.assertEqual(len(result["results"]), 2)
 
 

@@ -1,150 +1,93 @@
-/* Attention over pages. A task is a few rows of one sequence and one key-value head: each step of ATTN_SPLIT keys is unpacked
- * once and used by all rows of the task and all query heads that share it. The order of every sum is the reference's, so the
- * result has its bits. */
-#include "backend/cpu/cpu.h"
+/* Attention over pages: how the work of a batch is cut. */
+#include "backend/cpu/attn.h"
 #include "backend/cpu/ref/ref.h"
-#include "tensor/quant.h"
-#include <math.h>
-#include <string.h>
 
-enum { TASK_ROWS = 8 };
+enum {
+    TILE_ROWS = 112,          /* rows of a tile at most: a page's K and V, read once, serve them from the nearest cache */
+    TILE_HEADS = 28,
+    TILE_BYTES = 256 << 10,   /* of one thread's queries and results, to stay in its own cache */
+    PARTS_BYTES = 32 << 20,   /* of results of single segments */
+    ALONE = 20000,            /* fused multiply-adds of 16 lanes below which waking threads costs more than it gives */
+};
 
-typedef struct running {
-    float max, sum;
-} running;
+static uint32_t at_least_one(uint32_t n) { return n ? n : 1; }
 
-typedef struct attn_job {
-    const attn_args *a;
-    const cpu_kernels *k;
-    uint64_t (*ranges)[2];    /* [n] rows [from, to) of one sequence */
-    float *keys, *values;     /* [threads][ATTN_SPLIT][head] */
-    running *state;           /* [threads][TASK_ROWS * group] */
-    uint32_t k_pad, v_pad;
-} attn_job;
-
-static uint32_t padded(dtype type, uint32_t n) {
-    uint32_t block = (uint32_t)dtype_block_elems(type);
-    return (n + block - 1) / block * block;
-}
-
-static void store_head(const kv_view *kv, const float *x, uint32_t n, char *to) {
-    if (kv->type == DTYPE_F32) {
-        memcpy(to, x, n * sizeof *x);
-        return;
-    }
-    float part[256];
-    const quant_traits *q = quant_of(kv->type);
-    for (uint32_t i = 0; i < n; i += 256) { /* 256 is a whole number of blocks of every cache format */
-        uint32_t here = n - i < 256 ? n - i : 256, whole = padded(kv->type, here);
-        memcpy(part, x + i, here * sizeof *x);
-        memset(part + here, 0, (whole - here) * sizeof *x);
-        q->from_f32(part, to + i / q->block_elems * q->block_bytes, whole);
-    }
-}
-
-static void store_rows(void *ctx, uint64_t from, uint64_t to) {
-    const attn_job *j = ctx;
+/* Heads and tokens of a tile: as many as memory allows, fewer when that leaves threads without work. */
+static void tile_size(const attn_job *j, uint32_t threads, uint32_t *heads, uint32_t *tokens) {
     const attn_args *a = j->a;
-    const kv_view *kv = a->kv;
-    for (uint64_t t = from; t < to; t++) {
-        uint32_t pos = (uint32_t)a->b->pos[t], page = a->b->pages[a->b->seq[t]][pos / kv->page_tokens], slot = pos % kv->page_tokens;
-        for (uint32_t h = 0; h < a->kv_heads; h++) {
-            store_head(kv, tensor_f32(a->k, t) + h * a->k_head, a->k_head, kv_k_head(kv, page, a->layer, slot, h));
-            if (!a->shared_v) store_head(kv, tensor_f32(a->v, t) + h * a->v_head, a->v_head, kv_v_head(kv, page, a->layer, slot, h));
+    uint32_t group = a->heads / a->kv_heads, T = (uint32_t)a->q->rows, most = TILE_HEADS;
+    while (most > 7 && (uint64_t)T * a->kv_heads * ((group + most - 1) / most) < threads) most /= 2;
+    uint32_t parts = (group + most - 1) / most, row_bytes = (uint32_t)sizeof(float) * (j->k_chunks * STRIP_DEPTH + 2 * j->v_pad);
+    uint32_t rows = TILE_BYTES / row_bytes < TILE_ROWS ? TILE_BYTES / row_bytes : TILE_ROWS;
+    *heads = (group + parts - 1) / parts;
+    *tokens = at_least_one(rows / *heads);
+    if (*tokens > ATTN_SPLIT) *tokens = ATTN_SPLIT;
+    while (*tokens > 2 && (uint64_t)((T + *tokens - 1) / *tokens) * a->kv_heads * parts < 4 * (uint64_t)threads) *tokens /= 2;
+}
+
+static void add_tiles(attn_job *j, uint32_t token, uint32_t n_tokens, uint32_t heads) {
+    const attn_args *a = j->a;
+    uint32_t group = a->heads / a->kv_heads, first = attn_first_key(a, (uint32_t)a->b->pos[token]) / ATTN_SEGMENT;
+    uint32_t last = (uint32_t)a->b->pos[token + n_tokens - 1] / ATTN_SEGMENT;
+    for (uint32_t h = 0; h < a->kv_heads; h++)
+        for (uint32_t g = 0; g < group; g += heads) {
+            uint32_t n = group - g < heads ? group - g : heads;
+            j->tiles[j->n_tiles++] = (attn_tile){ token, n_tokens, h, h * group + g, n, first, last - first + 1, NULL };
+        }
+}
+
+static void make_tiles(attn_job *j, const fwd *f, uint32_t threads) {
+    const attn_args *a = j->a;
+    uint32_t heads, tokens, T = (uint32_t)a->q->rows;
+    tile_size(j, threads, &heads, &tokens);
+    uint32_t group = a->heads / a->kv_heads, per_token = a->kv_heads * ((group + heads - 1) / heads);
+    j->tiles = arena_must_raw(f->mem, (size_t)T * per_token, sizeof *j->tiles);
+    for (uint32_t t = 0, end; t < T; t = end) {
+        for (end = t + 1; end < T && end < t + tokens && a->b->seq[end] == a->b->seq[t];) end++;
+        add_tiles(j, t, end - t, heads);
+    }
+    j->rows = heads * tokens;
+}
+
+static attn_partial new_partial(const fwd *f, uint32_t rows, uint32_t v_pad) {
+    return (attn_partial){ arena_must_raw(f->mem, rows, sizeof(float)), arena_must_raw(f->mem, rows, sizeof(float)), arena_must_raw(f->mem, (size_t)rows * v_pad, sizeof(float)) };
+}
+
+/* Few tiles with long histories: their segments are handed out one by one, if the results find room. */
+static void make_pieces(attn_job *j, const fwd *f, uint32_t threads) {
+    uint64_t segments = 0, bytes = 0;
+    for (size_t i = 0; i < j->n_tiles; i++) {
+        segments += j->tiles[i].n_segments;
+        bytes += (uint64_t)j->tiles[i].n_segments * attn_rows(&j->tiles[i]) * (j->v_pad + 2) * sizeof(float);
+    }
+    bool split = threads > 1 && j->n_tiles < 8 * (size_t)threads && segments > j->n_tiles && bytes <= PARTS_BYTES;
+    j->pieces = arena_must_raw(f->mem, split ? segments : j->n_tiles, sizeof *j->pieces);
+    for (size_t i = j->n_tiles; i-- > 0;) { /* the last rows see most keys: they are begun first */
+        attn_tile *t = &j->tiles[i];
+        if (split) t->parts = arena_must(f->mem, t->n_segments, sizeof *t->parts);
+        for (uint32_t s = 0; s < (split ? t->n_segments : 1); s++) {
+            if (split) t->parts[s] = new_partial(f, attn_rows(t), j->v_pad);
+            j->pieces[j->n_pieces][0] = (uint32_t)i;
+            j->pieces[j->n_pieces++][1] = split ? s : ATTN_WHOLE;
         }
     }
 }
 
-/* Keys [from, to) of one sequence as f32. */
-static void load_step(const attn_job *j, const uint32_t *pages, uint32_t head, uint32_t from, uint32_t to, float *keys, float *values) {
-    const attn_args *a = j->a;
-    const kv_view *kv = a->kv;
-    quant_to_f32_fn unpack = j->k->to_f32[kv->type];
-    for (uint32_t p = from; p < to; p++) {
-        uint32_t page = pages[p / kv->page_tokens], slot = p % kv->page_tokens;
-        unpack(kv_k_head(kv, page, a->layer, slot, head), keys + (uint64_t)(p - from) * j->k_pad, padded(kv->type, a->k_head));
-        if (!a->shared_v) unpack(kv_v_head(kv, page, a->layer, slot, head), values + (uint64_t)(p - from) * j->v_pad, padded(kv->type, a->v_head));
-    }
+static attn_scratch new_scratch(const attn_job *j, const fwd *f) {
+    size_t blocks = (j->rows + STRIP_ROWS - 1) / STRIP_ROWS;
+    attn_scratch s = { .q = arena_must_raw(f->mem, blocks * j->k_chunks * STRIP_ROWS * STRIP_DEPTH, sizeof(float)),
+                       .score = arena_must_raw(f->mem, STRIP_ROWS * ATTN_SPLIT, sizeof(float)),
+                       .lane = arena_must_raw(f->mem, (size_t)j->rows * ATTN_LANES, sizeof(float)),
+                       .all = new_partial(f, j->rows, j->v_pad), .part = new_partial(f, j->rows, j->v_pad) };
+    if (j->a->shared_v) s.turned = arena_must_raw(f->mem, (size_t)ATTN_SPLIT * j->v_pad, sizeof(float));
+    return s;
 }
 
-static void rescale(running *r, float *y, uint32_t n, float max) {
-    float shrink = expf(r->max - max);
-    r->sum *= shrink;
-    for (uint32_t i = 0; i < n; i++) y[i] *= shrink;
-    r->max = max;
-}
-
-/* One query against the keys [lo, hi) of a step that begins at `from`. */
-static void one_query(const attn_job *j, const float *q, float *y, running *r, const float *keys, const float *values, uint32_t from, uint32_t lo, uint32_t hi) {
-    const attn_args *a = j->a;
-    uint32_t v_stride = a->shared_v ? j->k_pad : j->v_pad;
-    float score[ATTN_SPLIT], max = r->max;
-    for (uint32_t p = lo; p < hi; p++) {
-        score[p - lo] = j->k->dot_f32_1(q, keys + (uint64_t)(p - from) * j->k_pad, a->k_head) * a->scale;
-        if (score[p - lo] > max) max = score[p - lo];
-    }
-    if (max > r->max) rescale(r, y, a->v_head, max);
-    for (uint32_t p = lo; p < hi; p++) {
-        float w = expf(score[p - lo] - r->max);
-        r->sum += w;
-        j->k->axpy_f32(w, (a->shared_v ? keys : values) + (uint64_t)(p - from) * v_stride, y, a->v_head);
-    }
-}
-
-static uint32_t first_key(const attn_args *a, uint32_t pos) { return a->window && pos + 1 > a->window ? pos + 1 - a->window : 0; }
-
-static void step_of_task(const attn_job *j, uint64_t row0, uint64_t row1, uint32_t head, uint32_t from, uint32_t to, const float *keys,
-                         const float *values, running *state) {
-    const attn_args *a = j->a;
-    uint32_t group = a->heads / a->kv_heads;
-    for (uint64_t t = row0; t < row1; t++) {
-        uint32_t pos = (uint32_t)a->b->pos[t], lo = first_key(a, pos), hi = pos + 1;
-        if (lo < from) lo = from;
-        if (hi > to) hi = to;
-        if (lo >= hi) continue;
-        for (uint32_t g = 0; g < group; g++) {
-            uint32_t h = head * group + g;
-            one_query(j, tensor_f32(a->q, t) + h * a->k_head, tensor_f32(a->y, t) + h * a->v_head, &state[(t - row0) * group + g], keys, values, from, lo, hi);
-        }
-    }
-}
-
-static void finish_rows(const attn_args *a, uint64_t row0, uint64_t row1, uint32_t head, const running *state) {
-    uint32_t group = a->heads / a->kv_heads;
-    for (uint64_t t = row0; t < row1; t++)
-        for (uint32_t g = 0; g < group; g++) {
-            float *y = tensor_f32(a->y, t) + (head * group + g) * a->v_head;
-            for (uint32_t i = 0; i < a->v_head; i++) y[i] /= state[(t - row0) * group + g].sum;
-        }
-}
-
-static void attn_task(void *ctx, size_t task, int worker) {
-    const attn_job *j = ctx;
-    const attn_args *a = j->a;
-    uint64_t row0 = j->ranges[task / a->kv_heads][0], row1 = j->ranges[task / a->kv_heads][1];
-    uint32_t head = (uint32_t)(task % a->kv_heads), group = a->heads / a->kv_heads;
-    float *keys = j->keys + (uint64_t)worker * ATTN_SPLIT * j->k_pad, *values = j->values + (uint64_t)worker * ATTN_SPLIT * j->v_pad;
-    running *state = j->state + (uint64_t)worker * TASK_ROWS * group;
-    const uint32_t *pages = a->b->pages[a->b->seq[row0]];
-    for (uint64_t i = 0; i < (row1 - row0) * group; i++) state[i] = (running){ -INFINITY, 0 };
-    for (uint64_t t = row0; t < row1; t++) memset(tensor_f32(a->y, t) + head * group * a->v_head, 0, (uint64_t)group * a->v_head * sizeof(float));
-    uint32_t last = (uint32_t)a->b->pos[row1 - 1];
-    for (uint32_t from = first_key(a, (uint32_t)a->b->pos[row0]) / ATTN_SPLIT * ATTN_SPLIT; from <= last; from += ATTN_SPLIT) {
-        uint32_t to = from + ATTN_SPLIT < last + 1 ? from + ATTN_SPLIT : last + 1;
-        load_step(j, pages, head, from, to, keys, values);
-        step_of_task(j, row0, row1, head, from, to, keys, values, state);
-    }
-    finish_rows(a, row0, row1, head, state);
-}
-
-static uint64_t split_rows(const attn_args *a, uint64_t (*ranges)[2]) {
-    uint64_t n = 0;
-    for (uint64_t t = 0, end; t < a->q->rows; t = end) {
-        for (end = t + 1; end < a->q->rows && end < t + TASK_ROWS && a->b->seq[end] == a->b->seq[t];) end++;
-        ranges[n][0] = t;
-        ranges[n++][1] = end;
-    }
-    return n;
+/* Roughly: what the products of all rows take, in 16 lanes. */
+static uint64_t work_of(const attn_args *a) {
+    uint64_t keys = 0;
+    for (size_t t = 0; t < a->b->T; t++) keys += (uint64_t)a->b->pos[t] + 1 - attn_first_key(a, (uint32_t)a->b->pos[t]);
+    return keys * a->heads * (a->k_head + a->v_head) / 16;
 }
 
 void cpu_attn(const fwd *f, const attn_args *a) {
@@ -153,13 +96,16 @@ void cpu_attn(const fwd *f, const attn_args *a) {
         return;
     }
     arena_mark mark = arena_mark_now(f->mem);
-    size_t threads = (size_t)pool_threads(f->pool);
-    attn_job j = { .a = a, .k = cpu_active(), .k_pad = padded(DTYPE_Q8_0, a->k_head), .v_pad = padded(DTYPE_Q8_0, a->v_head) };
-    j.ranges = arena_must(f->mem, a->q->rows, sizeof *j.ranges);
-    j.keys = arena_must(f->mem, threads * ATTN_SPLIT * j.k_pad, sizeof(float));
-    j.values = arena_must(f->mem, threads * ATTN_SPLIT * j.v_pad, sizeof(float));
-    j.state = arena_must(f->mem, threads * TASK_ROWS * (a->heads / a->kv_heads), sizeof *j.state);
-    cpu_over_rows(f, a->k->rows, 4, store_rows, &j);
-    pool_run(f->pool, split_rows(a, j.ranges) * a->kv_heads, attn_task, &j);
+    attn_job j = { .a = a, .k = vector_active(), .k_chunks = (a->k_head + STRIP_DEPTH - 1) / STRIP_DEPTH, .v_strips = (a->v_head + STRIP - 1) / STRIP };
+    j.v_pad = j.v_strips * STRIP;
+    attn_store(f, a, j.k);
+    bool alone = work_of(a) < ALONE;
+    uint32_t threads = alone ? 1 : (uint32_t)pool_threads(f->pool);
+    make_tiles(&j, f, threads);
+    make_pieces(&j, f, threads);
+    j.scratch = arena_must(f->mem, threads, sizeof *j.scratch);
+    for (uint32_t i = 0; i < threads; i++) j.scratch[i] = new_scratch(&j, f);
+    pool_run(alone ? NULL : f->pool, j.n_pieces, attn_piece, &j);
+    if (j.n_pieces > j.n_tiles) pool_run(a->q->rows > 4 ? f->pool : NULL, j.n_tiles, attn_merge, &j);
     arena_release(f->mem, mark);
 }

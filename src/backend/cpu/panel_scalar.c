@@ -53,7 +53,7 @@ static inline int32_t p_dot4(int32_t a, int32_t w, int32_t x) {
     for (int i = 0; i < 4; i++) a += (int32_t)((uint32_t)w >> (8 * i) & 255) * (((int32_t)((uint32_t)x << (24 - 8 * i))) >> 24);
     return a;
 }
-#define p_dot4_wide(a, w, x) p_dot4(a, w, x)
+#define P_DOT4 1
 #define p_start_wide(minus_sum) p_sll32(minus_sum, 7)
 
 static inline int32_t p_iq4(int32_t v) {

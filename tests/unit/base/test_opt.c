@@ -7,7 +7,7 @@ typedef struct sample {
     int64_t count;
     double rate;
     uint64_t size;
-    const char *name;
+    const char *name, *trace;
     int colour;
     opt_list words;
 } sample;
@@ -20,6 +20,7 @@ static const opt_row rows[] = {
     { "rate", 'r', OPT_REAL, AT(rate), NULL, "X", NULL, 0, 2, "a real" },
     { "size", 0, OPT_SIZE, AT(size), "4k", "SIZE", NULL, 0, 1e15, "a size" },
     { "name", 0, OPT_TEXT, AT(name), NULL, "TEXT", NULL, 0, 0, "a text" },
+    { "trace", 't', OPT_TEXT, AT(trace), NULL, "FILE", "", 0, 0, "a text that may be left out" },
     { "colour", 0, OPT_CHOICE, AT(colour), "green", NULL, "red|green|blue", 0, 0, "a choice" },
     { "word", 'w', OPT_LIST, AT(words), NULL, "TEXT", NULL, 0, 0, "a list" },
 };
@@ -71,6 +72,15 @@ static void test_every_spelling(void **state) {
     opt_free(s);
     s = parse(&v, ARGS("-ln9"), &e); /* letters together, the last with its value */
     assert_true(s && v.loud && v.count == 9);
+    opt_free(s);
+    s = parse(&v, ARGS("--trace", "one"), &e); /* alone: what follows is no value */
+    assert_true(s && v.trace && !*v.trace && opt_n_args(s) == 1 && opt_given(s, "trace"));
+    opt_free(s);
+    s = parse(&v, ARGS("--trace=file", "-t"), &e);
+    assert_true(s && !*v.trace);
+    opt_free(s);
+    s = parse(&v, ARGS("-tfile"), &e);
+    assert_string_equal(v.trace, "file");
     opt_free(s);
     s = parse(&v, ARGS("-"), &e); /* standard input */
     assert_string_equal(opt_arg(s, 0), "-");
@@ -215,6 +225,7 @@ static void test_help_has_every_option(void **state) {
         assert_non_null(strstr(buf_str(&b), env));
     }
     assert_non_null(strstr(buf_str(&b), "Usage: pingti sample"));
+    assert_non_null(strstr(buf_str(&b), "--trace[=FILE]"));
     assert_null(strchr(buf_str(&b), '\x1b'));
     buf_free(&b);
     sample v;

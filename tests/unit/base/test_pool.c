@@ -60,19 +60,30 @@ static void jobs_of_all_sizes_at_all_distances(void **state) {
     pool_free(p);
 }
 
-static void everyone_works(void *ctx, size_t task, int worker) {
-    (void)task;
-    atomic_fetch_add(&((_Atomic int *)ctx)[worker], 1);
-    usleep(1000);
+typedef struct meeting {
+    _Atomic int here;
+    int expected;
+} meeting;
+
+/* Nobody leaves before all have come, so as many tasks need as many threads, however long these take to wake. */
+static void meet(void *ctx, size_t task, int worker) {
+    meeting *m = ctx;
+    (void)task, (void)worker;
+    atomic_fetch_add(&m->here, 1);
+    for (double until = clock_of(CLOCK_MONOTONIC) + 60; atomic_load(&m->here) < m->expected && clock_of(CLOCK_MONOTONIC) < until;) usleep(200);
 }
 
 static void sleepers_are_called(void **state) {
     (void)state;
     pool *p = pool_new(4);
-    _Atomic int seen[4] = { 0 };
-    usleep(20000); /* all of them sleep */
-    pool_run(p, 40, everyone_works, (void *)seen);
-    for (int i = 0; i < 4; i++) assert_true(atomic_load(&seen[i]) > 0);
+    for (int n = 2; n <= 4; n++) {
+        meeting m = { .expected = n };
+        usleep(20000); /* all of them sleep */
+        double began = clock_of(CLOCK_MONOTONIC);
+        pool_run(p, (size_t)n, meet, &m);
+        assert_int_equal(atomic_load(&m.here), n);
+        assert_true(clock_of(CLOCK_MONOTONIC) - began < 59);
+    }
     pool_free(p);
 }
 

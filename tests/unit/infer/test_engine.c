@@ -1,5 +1,6 @@
 /* The engine thread: many requests from many threads say what each says alone, under too little cache, slow readers, cancels. */
 #include "unit/infer/models.h"
+#include "base/rng.h"
 #include "infer/engine.h"
 #include <pthread.h>
 #include <unistd.h>
@@ -77,6 +78,39 @@ static void answers_do_not_depend_on_company(void **state) {
         printf("cache %u tokens: %llu steps, %llu preemptions, %llu tokens from shared pages\n", caches[k], (unsigned long long)s.steps,
                (unsigned long long)s.preemptions, (unsigned long long)s.cached_tokens);
         if (caches[k] < 1024) assert_true(s.preemptions > 0 || s.steps > 0);
+        engine_stop(en);
+    }
+}
+
+/* Seconds that jump back and forth: the scheduler makes chunks of every size beside decoding sequences. */
+static double wild_clock(void) {
+    static uint64_t calls; /* the engine thread's alone */
+    calls++;
+    return rng_uniform(5, calls / 7, 3) * (calls % 3 ? 0.2 : 1e-4) + (double)(calls % 11);
+}
+
+static void answers_do_not_depend_on_the_clock(void **state) {
+    (void)state;
+    client alone[CLIENTS], together[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        engine *en = start(256, 1);
+        alone[i] = (client){ .en = en, .number = i };
+        ask(&alone[i]);
+        engine_stop(en);
+    }
+    for (int round = 0; round < 3; round++) {
+        pthread_t threads[CLIENTS];
+        err e = { 0 };
+        runner_options o = { .threads = 2, .context = 256, .cache_tokens = 1024, .batch_tokens = 64, .cache_type = DTYPE_F16, .precision = PRECISION_FAST };
+        engine *en = engine_start_with_clock(runner_new(om.m, &o, &e), om.m->spec.vocab, wild_clock, &e);
+        for (int i = 0; i < CLIENTS; i++) {
+            together[i] = (client){ .en = en, .number = i };
+            pthread_create(&threads[i], NULL, client_main, &together[i]);
+        }
+        for (int i = 0; i < CLIENTS; i++) pthread_join(threads[i], NULL);
+        for (int i = 0; i < CLIENTS; i++) assert_memory_equal(together[i].answer, alone[i].answer, sizeof alone[i].answer);
+        engine_stats s = engine_stats_now(en);
+        assert_true(s.decode_steps > 0 && s.decode_rows >= s.decode_steps && s.longest_chunk_beside_decodes > 0);
         engine_stop(en);
     }
 }
@@ -161,6 +195,7 @@ static int close_one(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_do_not_depend_on_company),
+        cmocka_unit_test(answers_do_not_depend_on_the_clock),
         cmocka_unit_test(cancel_ends_only_what_was_there),
         cmocka_unit_test(stopping_the_engine_ends_its_requests),
         cmocka_unit_test(impossible_requests_are_refused_with_numbers),

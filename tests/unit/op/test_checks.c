@@ -46,7 +46,7 @@ static void fill_tables(good *g) {
     g->b = (batch){ .T = ROWS, .id = g->ids, .pos = g->pos, .seq = g->seq, .rope = g->rope_choice, .pages = g->pages };
     g->tables[0] = g->tables[1] = (rope_table){ .pairs = 2, .inv_freq = freq, .mscale = 1 };
     g->spec = (router_spec){ .experts = EXPERTS, .top_k = TOP_K, .groups = 4, .top_groups = 2, .group_top2 = true, .scale = 1 };
-    g->kv = (kv_view){ .type = DTYPE_F32, .page_tokens = 16, .n_layers = 2, .n_heads = KV_HEADS, .k_head = K_HEAD, .v_head = V_HEAD };
+    g->kv = (kv_view){ .type = DTYPE_F32, .page_tokens = ATTN_SPLIT, .n_layers = 2, .n_heads = KV_HEADS, .k_head = K_HEAD, .v_head = V_HEAD };
     assert_true(kv_view_layout(&g->kv));
     g->table_w = make_weight(g, 1, VOCAB, IN);
     g->w = make_weight(g, 1, OUT, IN);

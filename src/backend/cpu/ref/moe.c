@@ -1,17 +1,19 @@
 /* Routing and weighing of experts. */
 #include "backend/cpu/ref/ref.h"
-#include <math.h>
+#include "tensor/vmath.h"
 #include <string.h>
 
-static void scores_of(const router_spec *s, const float *logits, float *p) {
-    if (s->sigmoid) {
-        for (uint32_t e = 0; e < s->experts; e++) p[e] = 1.0f / (1.0f + expf(-logits[e]));
-        return;
-    }
+static void exp_all(const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = vmath_exp(x[i]);
+}
+
+void ref_route_scores(const router_spec *s, const float *logits, float *p, void (*exp_of)(const float *x, float *y, size_t n)) {
     float max = logits[0], sum = 0;
     for (uint32_t e = 1; e < s->experts; e++) max = fmaxf(max, logits[e]);
-    for (uint32_t e = 0; e < s->experts; e++) sum += p[e] = expf(logits[e] - max);
-    for (uint32_t e = 0; e < s->experts; e++) p[e] /= sum;
+    for (uint32_t e = 0; e < s->experts; e++) p[e] = s->sigmoid ? -logits[e] : logits[e] - max;
+    exp_of(p, p, s->experts);
+    for (uint32_t e = 0; e < s->experts; e++) sum += p[e];
+    for (uint32_t e = 0; e < s->experts; e++) p[e] = s->sigmoid ? 1.0f / (1.0f + p[e]) : p[e] / sum;
 }
 
 static float group_score(const router_spec *s, const float *choice, uint32_t n) {
@@ -47,8 +49,7 @@ static void keep_best_groups(const router_spec *s, float *choice, float *group) 
         if (!keep[e / n]) choice[e] = -INFINITY;
 }
 
-static void route_row(const router_spec *s, const float *bias, const float *logits, float *p, float *choice, int32_t *ids, float *weight) {
-    scores_of(s, logits, p);
+void ref_route_choose(const router_spec *s, const float *bias, const float *p, float *choice, int32_t *ids, float *weight) {
     for (uint32_t e = 0; e < s->experts; e++) choice[e] = bias ? p[e] + bias[e] : p[e];
     if (s->groups > 1) keep_best_groups(s, choice, choice + s->experts);
     float sum = 0;
@@ -66,8 +67,10 @@ void ref_moe_route(const fwd *f, const moe_route_args *a) {
     const router_spec *s = a->spec;
     float *p = arena_must(f->mem, s->experts, sizeof(float));
     float *choice = arena_must(f->mem, s->experts + s->groups, sizeof(float));
-    for (uint64_t t = 0; t < a->logits->rows; t++)
-        route_row(s, a->bias, tensor_f32(a->logits, t), p, choice, a->ids + t * s->top_k, tensor_f32(a->weight, t));
+    for (uint64_t t = 0; t < a->logits->rows; t++) {
+        ref_route_scores(s, tensor_f32(a->logits, t), p, exp_all);
+        ref_route_choose(s, a->bias, p, choice, a->ids + t * s->top_k, tensor_f32(a->weight, t));
+    }
 }
 
 void ref_moe_combine(const fwd *f, const moe_combine_args *a) {

@@ -13,4 +13,8 @@ extern const backend backend_cpu_ref;
 
 /* y = w_row . x: exact, or fast where the format has an int8 dot (see tensor/quant.h). `x8` is x as int8, NULL in exact mode. */
 float ref_dot_row(const tensor *w, uint64_t i, uint64_t row, const float *x, const act_q8 *x8, float *scratch);
+/* The two halves of routing one row. p[experts]: softmax or sigmoid of the logits, exp_of giving vmath_exp of each (x and y may be the
+ * same); then the experts chosen, choice[experts + groups] being scratch. */
+void ref_route_scores(const router_spec *s, const float *logits, float *p, void (*exp_of)(const float *x, float *y, size_t n));
+void ref_route_choose(const router_spec *s, const float *bias, const float *p, float *choice, int32_t *ids, float *weight);
 #endif

@@ -2,9 +2,11 @@
 #include <math.h>
 
 static void norm_group(const float *x, const float *w, uint64_t n, float eps, float *y) {
-    double sum = 0; /* double: the same for any order a faster kernel takes, to the last bit of f32 */
-    for (uint64_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
-    float r = (float)(1.0 / sqrt(sum / (double)n + (double)eps));
+    double lane[16] = { 0 }; /* lane j takes the elements i = j mod 16 in order of i, then the lanes are folded in halves */
+    for (uint64_t i = 0; i < n; i++) lane[i % 16] += (double)x[i] * x[i]; /* the square of a float is exact in double */
+    for (int half = 8; half; half /= 2)
+        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+    float r = (float)(1.0 / sqrt(lane[0] / (double)n + (double)eps));
     for (uint64_t i = 0; i < n; i++) y[i] = w[i] * (x[i] * r);
 }
 

@@ -1,9 +1,12 @@
 #include "backend/cpu/ref/ref.h"
-#include <math.h>
+#include "tensor/vmath.h"
 
 static void rotate(float *x, const rope_table *r, int32_t pos) {
     for (uint32_t i = 0; i < r->pairs; i++) {
-        float angle = (float)pos * r->inv_freq[i], c = cosf(angle) * r->mscale, s = sinf(angle) * r->mscale;
+        float c, s;
+        vmath_sincos((float)pos * r->inv_freq[i], &s, &c);
+        c *= r->mscale;
+        s *= r->mscale;
         float *a = r->interleaved ? x + 2 * i : x + i, *b = r->interleaved ? a + 1 : a + r->pairs, u = *a, v = *b;
         *a = u * c - v * s;
         *b = v * c + u * s;

@@ -1,0 +1,8 @@
+#include "backend/cpu/probe_loops.h"
+#include <immintrin.h>
+
+#define NAME(x) probe_avx2_##x
+#include "backend/cpu/x86/probe_256.inc"
+#define DOT8(n) "vpmaddubsw %1, %1, %0\n\tvpmaddwd %2, %0, %0\n\tvpaddd %0, " R(n) ", " R(n) "\n\t"
+#define DOT8_NAME "vpmaddubsw, vpmaddwd, vpaddd"
+#include "backend/cpu/x86/probe.inc"

@@ -1,0 +1,11 @@
+#include "backend/cpu/x86/vector_x86.h"
+#include "tensor/vmath.h"
+#include <immintrin.h>
+#include <string.h>
+
+#define VECTOR_TABLE vector_avx2
+#define VECTOR_NAME "avx2"
+#include "backend/cpu/x86/vector256.inc"
+#include "backend/cpu/x86/vector_strip.inc"
+#include "backend/cpu/x86/vector_transpose.inc"
+#include "backend/cpu/x86/vector_rows.inc"

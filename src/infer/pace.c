@@ -1,0 +1,68 @@
+#include "infer/pace.h"
+#include <math.h>
+
+/* Rows come in multiples of what the kernels take at once, where there is time for so many. Before anything is known about rows of
+ * prompt, FIRST of them are tried. */
+enum { QUANTUM = 16, FIRST = 64 };
+
+/* Until steps at several depths have been seen, attending to this many keys is taken to cost as much as the rest of a row. The
+ * assumption weighs as much as one step of QUANTUM rows. */
+static const double KEYS_OF_A_ROW = 2048, KEY_SCALE = 1024; /* keys are counted by the thousand, to be of the size of rows */
+
+/* The shape of the cost, row against key, is a matter of the model and learnt over hundreds of steps, so that a prompt's whole depth is
+ * seen; how fast the machine is beside decoding sequences right now, over a few. */
+static const double FADE = 0.998, HASTE = 0.3;
+
+void pace_init(pace *p, double target) { *p = (pace){ .target = target, .slowness = 1 }; }
+
+typedef struct cost {
+    double row, key; /* seconds */
+} cost;
+
+/* Least squares with the assumption (row - KEYS_OF_A_ROW key)^2 added; neither may be negative. */
+static cost fit(const pace *p) {
+    const double ratio = KEYS_OF_A_ROW / KEY_SCALE, weight = QUANTUM * QUANTUM;
+    double nn = p->nn + weight, nk = p->nk - weight * ratio, kk = p->kk + weight * ratio * ratio, det = nn * kk - nk * nk;
+    double row = (p->nt * kk - p->kt * nk) / det, key = (p->kt * nn - p->nt * nk) / det;
+    if (!(row > 0)) row = 0, key = p->kt / p->kk;
+    if (!(key > 0)) key = 0, row = p->nt / p->nn;
+    return (cost){ row, key / KEY_SCALE };
+}
+
+static void learn_shape(pace *p, double rows, double keys, double t) {
+    p->nn = FADE * p->nn + rows * rows;
+    p->nk = FADE * p->nk + rows * keys;
+    p->kk = FADE * p->kk + keys * keys;
+    p->nt = FADE * p->nt + rows * t;
+    p->kt = FADE * p->kt + keys * t;
+}
+
+void pace_note(pace *p, size_t decodes, size_t n, double k, double seconds) {
+    if (!(seconds > 0 && seconds < 1e6)) return; /* a clock that was set */
+    if (!n) {
+        if (decodes) p->decode = p->decode > 0 ? 0.8 * p->decode + 0.2 * seconds : seconds;
+        return;
+    }
+    double t = fmax(seconds - (decodes ? p->decode : 0), 0.1 * seconds);
+    if (decodes && p->nn > 0) {
+        cost c = fit(p);
+        double ratio = t / (c.row * (double)n + c.key * k);
+        p->slowness += HASTE * (fmin(fmax(ratio, 0.1), 10) - p->slowness);
+    }
+    learn_shape(p, (double)n, k / KEY_SCALE, t);
+}
+
+/* What may be spent: at least as much as decoding itself takes, or a large model would never read a prompt. */
+static double allowance(const pace *p) { return fmax(p->target - p->decode, p->decode); }
+
+size_t pace_rows(const pace *p, size_t cached, size_t most) {
+    double n = FIRST;
+    if (p->nn > 0) {
+        cost c = fit(p);
+        double a = c.key / 2, b = c.row + c.key * (double)cached, room = allowance(p) / p->slowness; /* a n^2 + b n = room: the chunk's rows see each other */
+        n = b > 0 ? 2 * room / (b + sqrt(b * b + 4 * a * room)) : (double)most;
+    }
+    if (n >= (double)most) return most;
+    size_t rows = n < 1 ? 1 : (size_t)n; /* a prompt must get on */
+    return rows < QUANTUM ? rows : rows / QUANTUM * QUANTUM;
+}
