@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "text/tokenizer_impl.h"
 #include "text/unicode.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,7 +134,7 @@ static void make_whole(tokenizer *t) {
 static void make_unigram(tokenizer *t) {
     t->trie = trie_new();
     t->min_score = INFINITY;
-    t->unigram_max = -INFINITY;
+    t->unigram_max = FLT_MIN; /* so SentencePiece begins: with scores below zero it stays the largest */
     for (size_t id = 0; id < t->n; id++) {
         const token_entry *e = &t->tokens[id];
         bool all = !t->float_sums; /* Hugging Face's trie holds every piece, SentencePiece's those that text may become */
@@ -141,7 +142,7 @@ static void make_unigram(tokenizer *t) {
         if (all || e->type == TOKEN_NORMAL) t->min_score = fmin(t->min_score, t->scores[id]), t->unigram_max = fmax(t->unigram_max, t->scores[id]);
         if (e->text && (all || e->type != TOKEN_UNUSED)) trie_put(t->trie, e->text, e->len, (int32_t)id);
     }
-    if (!isfinite(t->min_score)) t->min_score = t->unigram_max = 0;
+    if (!isfinite(t->min_score)) t->min_score = 0;
 }
 
 static void make_user_trie(tokenizer *t) {

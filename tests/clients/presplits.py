@@ -1,6 +1,10 @@
-"""Every name of tokenizer.ggml.pre, end to end: a vocabulary trained with the family's published pre-tokenizer, written as GGUF under that
-name and as tokenizer.json, against `tokenizers` with the published form. For byte-level families GPT-2's own vocabulary too, and for some
+"""Every name of tokenizer.ggml.pre, end to end: a vocabulary trained with the family's pre-tokenizer, written as GGUF under that name and
+as tokenizer.json, against `tokenizers` with the same pre-tokenizer. For byte-level families GPT-2's own vocabulary too, and for some
 Qwen2.5's: trained otherwise, they show every split. Every name of src/text/pretok_names.def has to be here. No difference is allowed.
+
+The forms below were written down from what the families publish, not read from their tokenizer.json, which is not at hand here. Not
+independent of pingti's table: DeepSeek-LLM's letters, and the expressions of jais-2, exaone-moe, youtu, k2-horizon, afmoe, laguna,
+minicpm5, tiny_aya. For those this holds the engine and not the expression.
 
 python presplits.py --build BUILD [--data DIR] [--seed N] [--texts N]"""
 import argparse
@@ -29,7 +33,7 @@ args = parser.parse_args()
 rnd = random.Random(args.seed)
 folder = tempfile.TemporaryDirectory(prefix="pingti-presplits-")
 
-# ---- the published forms -------------------------------------------------------------------------------------------------
+# ---- the families' forms -------------------------------------------------------------------------------------------------
 I = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 SLASH = r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
