@@ -64,15 +64,19 @@ else:
 PINGTI_STAND_IN = COMMON + """
 if "--version" in a:
     print("pingti 9.9 (kernels: none)"); sys.exit()
-if "--help" in a: sys.exit()
+if "--help" in a:
+    print("--limits measure the machine beside the model"); sys.exit()
 if "--machine" in a:
     print(json.dumps({"limits": {"dram_read_bytes_per_second": 40e9}})); sys.exit()
 called("pingti")
+assert "--no-limits" in a
 rows = []
 if "--sequences" in a:
     rows = [{"kind": "batch", "sequences": int(value("--sequences")), "prompt_tokens_per_second": 2000.0, "generated_tokens_per_second": 640.0}]
 elif value("-n") != "0":
     rows = [{"kind": "generate", "tokens": int(value("-n")), "depth": int(value("-d")), "tokens_per_second": 200.0}]
+    if value("-d") != "0":
+        rows[0]["bytes_per_second"] = 30e9
 else:
     rows = [{"kind": "prompt", "tokens": int(value("-p")), "depth": 0, "tokens_per_second": 300.0}]
 print(json.dumps({"weight_bytes": 100000000, "results": rows}))
@@ -133,8 +137,10 @@ class Compare(unittest.TestCase):
         (w,) = r["workloads"]
         self.assertEqual(w["probe"], {"samples": [40e9, 40e9], "dram_read_bytes_per_second": 40e9})
         self.assertEqual(w["share_of_probe"]["pingti"], 0.5)
+        (deep,) = self.report("-p", "0", "-n", "16", "-d", "64", "-N", "1")["workloads"]
+        self.assertEqual((deep["bytes_per_token"], deep["share_of_probe"]["pingti"]), (150e6, 0.75))
         text = self.compare("--pingti", self.pingti, "-p", "0", "-n", "16", "-N", "1").stdout
-        self.assertIn("weights at 50 % of the probe", text)
+        self.assertIn("reads 50 % of the probe", text)
         self.assertIn("read probe 40.0 GB/s", text)
 
     def test_sequences_from_tables_and_lines_of_json(self):
