@@ -16,7 +16,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   foreach(isa avx2 avxvnni avx512 avx512vnni avx512bf16)
     string(TOUPPER ${isa} upper)
     set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backend/cpu/x86/${isa}.c ${PROJECT_SOURCE_DIR}/src/backend/cpu/x86/probe_${isa}.c
-      PROPERTIES COMPILE_OPTIONS "${PINGTI_${upper}}")
+      PROPERTIES COMPILE_OPTIONS "${PINGTI_${upper}}"
+                                COMPILE_DEFINITIONS "$<$<BOOL:${PINGTI_SANITIZE}>:PANEL_ROLLED>")
   endforeach()
 else()
   list(FILTER PINGTI_LIBRARY_SOURCES EXCLUDE REGEX "/cpu/x86/")
