@@ -2,7 +2,8 @@
 #include "backend/cpu/panel.h"
 #include <string.h>
 
-enum { EXACT_ROWS = 16, EXACT_TILE = 32, NEAR_BYTES = 384 << 10 /* activation rows of a block stay in the second-level cache */ };
+enum { EXACT_ROWS = 16, EXACT_TILE = 32, NEAR_BYTES = 384 << 10, /* activation rows of a block stay in the second-level cache */
+       PREFETCH_FROM = 4 /* rows: fewer leave the processor's own prefetcher time enough, and it is then the better one (SPEED.md) */ };
 
 typedef struct product_job {
     const cpu_kernels *k;
@@ -92,7 +93,7 @@ static void panel_task(const product_job *j, const product *p, span u) {
         span rows = { r, r + block < p->n ? r + block : p->n };
         for (uint64_t at = u.from; at < u.to;) {
             int n = plan.panels == 2 && at + 2 <= u.to && at + 2 <= whole ? 2 : 1;
-            panel_rows(j, p, at, n, rows, plan.cap, r == 0);
+            panel_rows(j, p, at, n, rows, plan.cap, r == 0 && p->n >= PREFETCH_FROM);
             at += (uint64_t)n;
         }
     }
