@@ -47,6 +47,7 @@ static void read_prompts(runner *r, seq *s, size_t n, size_t prompt) {
             rows += to - from;
         }
         runner_step(r, slices, used, &n_rows);
+        if (runner_gave_up(r)) break;
         while (first < n && s[first].n_cached == prompt) first++;
     }
     free(slices);

@@ -1,4 +1,7 @@
 #include "cli/loaded.h"
+#include "cli/interrupt.h"
+
+static bool interrupted(void *ctx) { return (void)ctx, interrupt_seen(); }
 
 bool loaded_open(loaded *l, const char *path, const engine_options *o, uint32_t context, bool with_exact, err *e) {
     runner_options ro;
@@ -10,6 +13,7 @@ bool loaded_open(loaded *l, const char *path, const engine_options *o, uint32_t 
              err_got(e, "%u tokens", context) || err_hint(e, "give a smaller --ctx");
     ro.context = context;
     ok = ok && (l->runner = runner_new(l->model, &ro, e));
+    if (ok) runner_set_stop(l->runner, interrupted, NULL);
     ro.precision = PRECISION_EXACT;
     ok = ok && (!with_exact || (l->exact = runner_new(l->model, &ro, e)));
     if (!ok) loaded_close(l);
@@ -32,6 +36,7 @@ bool loaded_run(runner *r, seq *s, size_t from, size_t to, size_t rows, loaded_r
         next = to - at < rows ? to : at + rows;
         run_slice slice = { s, at, next, row ? LOGITS_ALL : LOGITS_NONE };
         float *logits = runner_step(r, &slice, 1, &n_rows);
+        if (runner_gave_up(r)) return err_set(e, ERR_CANCELLED, "interrupted");
         for (size_t i = 0; row && i < n_rows; i++) row(ctx, at + i, logits + i * vocab);
     }
     return true;

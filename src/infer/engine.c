@@ -46,9 +46,22 @@ static void drain_inbox(engine *e) {
     }
 }
 
+static bool is_cancelled(const engine *e, const request *r) {
+    return atomic_load(&r->cancelled) || r->ticket <= atomic_load(&e->cancelled_through) || atomic_load(&e->stop);
+}
+
+/* Nobody wants the step that is being computed any more: a long prompt must not hold up who leaves. */
+static bool step_is_unwanted(void *ctx) {
+    const engine *e = ctx;
+    const sched_step *s = &e->sched.step;
+    for (size_t i = 0; i < s->n; i++)
+        if (!is_cancelled(e, s->requests[i])) return false;
+    return true;
+}
+
 static bool drop_if_cancelled(void *ctx, request *r) {
     engine *e = ctx;
-    if (!atomic_load(&r->cancelled) && r->ticket > atomic_load(&e->cancelled_through) && !atomic_load(&e->stop)) return false;
+    if (!is_cancelled(e, r)) return false;
     finish(e, r, FINISH_CANCELLED, NULL);
     return true;
 }
@@ -113,6 +126,7 @@ static bool run_step(engine *e) {
     size_t n = 0;
     if (!s->n) return false;
     e->logits = runner_step(e->r, s->slices, s->n, NULL);
+    if (runner_gave_up(e->r)) return true;
     count_step(e, s);
     for (size_t i = 0; i < s->n; i++)
         if (s->slices[i].logits != LOGITS_NONE) e->asking[n++] = s->requests[i];
@@ -176,6 +190,7 @@ engine *engine_start_with_clock(runner *r, size_t n_known, double (*clock)(void)
     pthread_mutex_init(&en->lock, NULL);
     pthread_cond_init(&en->wake, NULL);
     sched_init(&en->sched, runner_kv(r), r);
+    runner_set_stop(r, step_is_unwanted, en);
     if (make_scratch(en, e)) {
         if (pthread_create(&en->thread, NULL, engine_main, en) == 0) return en;
         err_set(e, ERR_IO, "the system refuses another thread");

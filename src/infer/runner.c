@@ -23,6 +23,9 @@ struct runner {
     pool *pool;
     kv *kv;
     placement *placed; /* fast mode */
+    bool (*stop)(void *ctx);
+    void *stop_ctx;
+    bool gave_up;
     arena *scratch;
     prof *prof;
     batch_memory rows;
@@ -190,14 +193,27 @@ static batch make_batch(runner *r, const run_slice *slices, size_t n) {
     return b;
 }
 
+void runner_set_stop(runner *r, bool (*stop)(void *ctx), void *ctx) {
+    r->stop = stop;
+    r->stop_ctx = ctx;
+}
+
+bool runner_gave_up(const runner *r) { return r->gave_up; }
+
+static bool gives_up(void *ctx) {
+    runner *r = ctx;
+    return r->gave_up = r->stop && r->stop(r->stop_ctx);
+}
+
 float *runner_step(runner *r, const run_slice *slices, size_t n, size_t *n_rows) {
     batch b = make_batch(r, slices, n);
     arena_reset(r->scratch);
-    fwd f = { .backend = r->backend, .mem = r->scratch, .kv = kv_view_of(r->kv), .pool = r->pool, .precision = r->precision, .prof = r->prof };
+    fwd f = { .backend = r->backend, .mem = r->scratch, .kv = kv_view_of(r->kv), .pool = r->pool, .precision = r->precision, .stop = gives_up, .stop_ctx = r, .prof = r->prof };
+    r->gave_up = false;
     if (r->prof) prof_pass_begin(r->prof, b.T);
     tensor *logits = model_forward(&f, r->m, &b);
     if (r->prof) prof_pass_end(r->prof);
-    for (size_t i = 0; i < n; i++) seq_advance(slices[i].s, r->kv, slices[i].to);
-    if (n_rows) *n_rows = b.n_out;
+    for (size_t i = 0; i < n && !r->gave_up; i++) seq_advance(slices[i].s, r->kv, slices[i].to);
+    if (n_rows) *n_rows = r->gave_up ? 0 : b.n_out;
     return logits ? tensor_f32(logits, 0) : NULL;
 }

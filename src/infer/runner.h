@@ -59,4 +59,7 @@ typedef struct run_slice {
 /* One forward pass over slices of different sequences. Marks them cached (seq_advance). Returns f32 logits [rows wanted, vocab]
  * in order of the slices, valid until the next call; NULL when none are wanted. */
 float *runner_step(runner *r, const run_slice *slices, size_t n, size_t *n_rows);
+/* Asked before every layer of a step, on the thread that runs it; true gives the step up: nothing is marked cached, no logits. */
+void runner_set_stop(runner *r, bool (*stop)(void *ctx), void *ctx);
+bool runner_gave_up(const runner *r); /* the last step */
 #endif

@@ -74,12 +74,13 @@ static void decoder_layer(const fwd *f, const model *m, int il, const batch *b, 
     fwd_observe(f, "layer", il, out);
 }
 
-/* Serving, the layers use the same scratch memory one after another; training keeps every activation for the tape. */
+/* NULL: the pass was given up. Serving, the layers use the same scratch memory one after another; training keeps every activation for the tape. */
 static tensor *all_layers(const fwd *f, const model *m, const batch *b, tensor *x) {
     tensor *spare = f->tape ? NULL : fwd_tensor(f, b->T, m->spec.d);
     for (int il = 0; il < (int)m->spec.layers; il++) {
         tensor *out = f->tape ? fwd_tensor(f, b->T, m->spec.d) : spare;
         arena_mark mark = arena_mark_now(f->mem);
+        if (f->stop && f->stop(f->stop_ctx)) return NULL;
         prof_layer(f->prof, il);
         decoder_layer(f, m, il, b, x, out);
         if (!f->tape) arena_release(f->mem, mark);
@@ -94,7 +95,7 @@ tensor *model_forward(const fwd *f, const model *m, const batch *b) {
     tensor *x = fwd_tensor(f, b->T, m->spec.d);
     op_embed(f, (embed_args){ x, &m->embed, b->id });
     x = all_layers(f, m, b, x);
-    if (!b->n_out) return NULL;
+    if (!x || !b->n_out) return NULL;
     tensor *last = fwd_tensor(f, b->n_out, m->spec.d);
     op_gather(f, (gather_args){ last, x, b->out });
     return decoder_linear(f, decoder_norm(f, last, &m->norm, m->spec.eps), &m->output);

@@ -52,6 +52,7 @@ void model_close(model *m);
 bool model_read_spec(const model_source *s, model_spec *spec, const arch **a, err *e);
 
 /* One forward pass: T rows of the batch -> logits[n_out, vocab] (f32, in the pass's arena). Rows write their K and V into
- * f->kv. NULL b->out with n_out 0 computes no logits (prompt chunks). */
+ * f->kv. NULL b->out with n_out 0 computes no logits (prompt chunks). NULL also when f->stop gave the pass up: what it wrote to the cache
+ * beyond the rows that were there is then undefined. */
 tensor *model_forward(const fwd *f, const model *m, const batch *b);
 #endif

@@ -46,6 +46,8 @@ struct fwd {
     const kv_view *kv;  /* NULL: attention within the batch (training) */
     pool *pool;         /* NULL: the calling thread alone */
     precision precision;
+    bool (*stop)(void *ctx); /* or NULL; asked before every layer: true gives the pass up (model_forward says so) */
+    void *stop_ctx;
     prof *prof;         /* NULL: nothing is timed; otherwise every op with what it reads and computes (op_work.c) */
     void (*observer)(void *ctx, const char *name, int layer, const tensor *x); /* or NULL; sees activations by name */
     void *observer_ctx;
