@@ -22,6 +22,19 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
 else()
   list(FILTER PINGTI_LIBRARY_SOURCES EXCLUDE REGEX "/cpu/x86/")
 endif()
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
+  set(PINGTI_NEON "") # every aarch64 has it
+  set(PINGTI_DOTPROD -march=armv8.2-a+dotprod)
+  set(PINGTI_I8MM -march=armv8.2-a+dotprod+i8mm)
+  foreach(isa neon dotprod i8mm)
+    string(TOUPPER ${isa} upper)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backend/cpu/arm/${isa}.c
+      PROPERTIES COMPILE_OPTIONS "${PINGTI_${upper}}"
+                                COMPILE_DEFINITIONS "$<$<BOOL:${PINGTI_SANITIZE}>:PANEL_ROLLED>")
+  endforeach()
+else()
+  list(FILTER PINGTI_LIBRARY_SOURCES EXCLUDE REGEX "/cpu/arm/")
+endif()
 
 add_library(pingti_objects OBJECT ${PINGTI_LIBRARY_SOURCES})
 target_include_directories(pingti_objects PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)

@@ -7,9 +7,12 @@
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
-static const char *const isa_names[CPU_ISA_COUNT] = { "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16" };
+static const char *const isa_names[CPU_ISA_COUNT] = { "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "neon", "dotprod", "i8mm" };
 
 #if defined(__x86_64__)
 /* Bit of a register of CPUID leaf 7, subleaf 1 (EAX): 4 AVX-VNNI, 5 AVX512-BF16. */
@@ -40,6 +43,14 @@ static bool ask_isa(cpu_isa isa) {
     case CPU_AVX512: return has_avx512();
     case CPU_AVX512VNNI: return has_avx512() && __builtin_cpu_supports("avx512vnni");
     default: return isa == CPU_AVX512BF16 && has_avx512() && __builtin_cpu_supports("avx512vnni") && leaf7_1(5);
+    }
+#elif defined(__aarch64__)
+    bool neon = getauxval(AT_HWCAP) & HWCAP_ASIMD, dotprod = neon && getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+    switch (isa) {
+    case CPU_SCALAR: return true;
+    case CPU_NEON: return neon;
+    case CPU_DOTPROD: return dotprod;
+    default: return isa == CPU_I8MM && dotprod && getauxval(AT_HWCAP2) & HWCAP2_I8MM;
     }
 #else
     return isa == CPU_SCALAR;

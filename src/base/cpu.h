@@ -1,10 +1,16 @@
-/* What this processor can do, asked once. PINGTI_ISA=scalar|avx2|avxvnni|avx512|avx512vnni|avx512bf16 in the environment lowers the choice
- * (tests run every level the machine has). */
+/* What this processor can do, asked once. PINGTI_ISA=scalar|avx2|avxvnni|avx512|avx512vnni|avx512bf16|neon|dotprod|i8mm in the environment
+ * lowers the choice (tests run every level the machine has). */
 #ifndef PINGTI_BASE_CPU_H
 #define PINGTI_BASE_CPU_H
 #include <stdbool.h>
 
-typedef enum cpu_isa { CPU_SCALAR, CPU_AVX2, CPU_AVXVNNI, CPU_AVX512, CPU_AVX512VNNI, CPU_AVX512BF16, CPU_ISA_COUNT } cpu_isa;
+/* Each architecture's levels ascend; those of another are never had. */
+typedef enum cpu_isa {
+    CPU_SCALAR,
+    CPU_AVX2, CPU_AVXVNNI, CPU_AVX512, CPU_AVX512VNNI, CPU_AVX512BF16, /* x86-64 */
+    CPU_NEON, CPU_DOTPROD, CPU_I8MM,                                   /* aarch64 */
+    CPU_ISA_COUNT
+} cpu_isa;
 
 bool cpu_has_isa(cpu_isa isa);          /* this machine can run it */
 cpu_isa cpu_best_isa(void);             /* what the hardware and the operating system allow */

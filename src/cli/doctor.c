@@ -70,9 +70,10 @@ static void check_processor(report *r) {
         say(r, (double)allowed < (double)period * cpu_count() ? NOTE : GOOD, "cpu quota", "%.1f processors by the cgroup%s",
             (double)allowed / (double)period, (double)allowed < (double)period * cpu_count() ? ": more --threads than that only wait" : "");
     if (asked && !cpu_isa_from_name(asked, &wanted))
-        say(r, BROKEN, "instructions", "PINGTI_ISA=%s names no instruction set (scalar, avx2, avxvnni, avx512, avx512vnni, avx512bf16): using %s", asked, cpu_isa_name(used));
+        say(r, BROKEN, "instructions", "PINGTI_ISA=%s names no instruction set (scalar, avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, dotprod, i8mm): using %s",
+            asked, cpu_isa_name(used));
     else if (used < best) say(r, NOTE, "instructions", "%s: lowered by PINGTI_ISA=%s; this machine has %s", cpu_isa_name(used), asked, cpu_isa_name(best));
-    else if (best == CPU_SCALAR) say(r, NOTE, "instructions", "scalar: no AVX2 with FMA and F16C here; every model runs, slowly");
+    else if (best == CPU_SCALAR) say(r, NOTE, "instructions", "scalar: neither AVX2 with FMA and F16C nor NEON here; every model runs, slowly");
     else say(r, GOOD, "instructions", "%s", cpu_isa_name(used));
 }
 

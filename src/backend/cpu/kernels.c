@@ -58,6 +58,8 @@ static void complete_tables(void) {
     tables[CPU_AVX512] = avx512_kernels;
     tables[CPU_AVX512VNNI] = avx512vnni_kernels;
     tables[CPU_AVX512BF16] = avx512bf16_kernels;
+#elif defined(__aarch64__)
+    for (int isa = CPU_NEON; isa <= CPU_I8MM; isa++) tables[isa].name = cpu_isa_name((cpu_isa)isa); /* their own products are the panels' */
 #endif
     for (int isa = 0; isa < CPU_ISA_COUNT; isa++) complete(&tables[isa]);
 }
@@ -75,6 +77,8 @@ const panel_kernels *panel_kernels_for(cpu_isa isa) {
 #if defined(__x86_64__)
         [CPU_AVX2] = &avx2_panel_kernels, [CPU_AVXVNNI] = &avxvnni_panel_kernels, [CPU_AVX512] = &avx512_panel_kernels,
         [CPU_AVX512VNNI] = &avx512vnni_panel_kernels, [CPU_AVX512BF16] = &avx512bf16_panel_kernels,
+#elif defined(__aarch64__)
+        [CPU_NEON] = &neon_panel_kernels, [CPU_DOTPROD] = &dotprod_panel_kernels, [CPU_I8MM] = &i8mm_panel_kernels,
 #endif
     };
     return all[isa];

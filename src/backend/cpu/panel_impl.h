@@ -4,5 +4,5 @@
 #include "backend/cpu/panel.h"
 
 extern const panel_kernels scalar_panel_kernels, avx2_panel_kernels, avxvnni_panel_kernels, avx512_panel_kernels, avx512vnni_panel_kernels,
-    avx512bf16_panel_kernels;
+    avx512bf16_panel_kernels, neon_panel_kernels, dotprod_panel_kernels, i8mm_panel_kernels;
 #endif
