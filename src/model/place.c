@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGN = 64, TASK_BYTES = 1 << 20, LEAST_FILE = 32 << 20 };
+enum { ALIGN = 64, TASK_BYTES = 1 << 20, LEAST_FILE = 32 << 20, LET_GO_BYTES = 256 << 20 };
 
 bool model_each_weight(const model *m, bool (*visit)(void *ctx, const weight *w, op_id op), void *ctx) {
     bool on = visit(ctx, &m->output, OP_ID_linear);
@@ -73,26 +73,30 @@ static void pack_task(void *ctx, size_t task, int worker) {
     j->l->b->place(j->item->w, from, to, j->to + from * j->l->b->place_unit_bytes(j->item->w));
 }
 
-/* The model's own pages of a matrix that now lies elsewhere; they come back from the file when somebody reads them. */
-static void let_go(const void *data, uint64_t bytes) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)data + page - 1) / page * page, to = ((uintptr_t)data + bytes) / page * page;
-    if (from < to) madvise((void *)from, to - from, MADV_DONTNEED);
+/* The pages of the model's own file: they come back from it when somebody reads them. Only tensors of the file are let go: a weight may
+ * lie in other memory, which would be lost. */
+static void let_go_of_file(const model *m) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (size_t i = 0; i < m->source->tensors->n; i++) {
+        const named_tensor *t = &m->source->tensors->items[i];
+        uintptr_t from = ((uintptr_t)t->data + page - 1) / page * page, to = ((uintptr_t)t->data + t->bytes) / page * page;
+        if (from < to) madvise((void *)from, to - from, MADV_DONTNEED);
+    }
 }
 
-static void let_go_of(const model *m, const tensor *w) {
-    if (w->data == m->embed.w.data && m->spec.d < 8192) return; /* rows of the embedding are read at every token */
-    for (uint32_t i = 0; i < w->n; i++) let_go(tensor_row(w, i, 0), w->rows * w->stride);
-}
-
+/* Now and then, so that memory never holds much more than one copy. */
 static void pack_all(const model *m, const place_list *l, pool *p, char *base, const place_options *o) {
-    uint64_t done = 0;
+    uint64_t done = 0, let_go = 0;
     for (size_t i = 0; i < l->n; i++) {
         const struct place_item *item = &l->items[i];
         uint64_t grain = TASK_BYTES / l->b->place_unit_bytes(item->w);
         pack_job j = { l, item, base + item->at, grain ? grain : 1 };
         pool_run(p, (item->units + j.grain - 1) / j.grain, pack_task, &j);
-        let_go_of(m, item->w);
         done += item->bytes;
+        if (done - let_go >= LET_GO_BYTES || i + 1 == l->n) {
+            let_go_of_file(m);
+            let_go = done;
+        }
         if (o->progress) o->progress(o->progress_ctx, done, l->bytes);
     }
 }

@@ -1,7 +1,7 @@
 /* Design decision 2, demanded bit for bit: many sequences driven through random schedules (who shares a step, chunk sizes,
  * threads, page layouts, cancels, rewinds, prefix reuse) give exactly the logits of each sequence alone, for every model of
  * tests/golden/models, in both precisions, for every cache format, on every instruction set of this machine.
- * PINGTI_SEED repeats a run; PINGTI_ROUNDS lengthens it; PINGTI_SECONDS (120) bounds it, and how many models were reached is printed. */
+ * PINGTI_MODEL runs the models whose path has this in it; PINGTI_SEED repeats a run; PINGTI_ROUNDS lengthens it; PINGTI_SECONDS (120) bounds it, and how many models were reached is printed. */
 #include "unit/check.h"
 #include "base/cpu.h"
 #include "base/mem.h"
@@ -114,12 +114,14 @@ static size_t choose_slices(driven *d, size_t n, runner *r, run_slice *slices, d
     return count;
 }
 
+static char setting[128]; /* for messages */
+
 static void compare(const model *m, const run_slice *s, const expected *want, const float **logits) {
     size_t vocab = m->spec.vocab, from = s->logits == LOGITS_ALL ? s->from : s->to - 1;
     if (s->logits == LOGITS_NONE) return;
     for (size_t t = from; t < s->to; t++, *logits += vocab)
         if (memcmp(*logits, want->logits + t * vocab, vocab * sizeof(float)) != 0)
-            fail_msg("%s: logits of token %zu of a sequence of %zu differ from the sequence alone (seed %llu)", m->source->path, t, want->n, (unsigned long long)seed);
+            fail_msg("%s: logits of token %zu of a sequence of %zu differ from the sequence alone (%s, seed %llu)", m->source->path, t, want->n, setting, (unsigned long long)seed);
 }
 
 static bool all_done(const driven *d, size_t n) {
@@ -153,7 +155,10 @@ static void one_setting(model *m, dtype cache, precision p) {
     make_sequences(m, x, MAX_SEQS);
     for (size_t i = 0; i < MAX_SEQS; i++) compute_alone(m, cache, p, &x[i]);
     for (int share = 0; share < 2; share++) {
-        runner *r = make_runner(m, cache, p, 1 + (int)below(4), 64 * (6 + below(10)));
+        int threads = 1 + (int)below(4);
+        runner *r = make_runner(m, cache, p, threads, 64 * (6 + below(10)));
+        snprintf(setting, sizeof setting, "%s weights, %s cache, %s, %s, %d threads", dtype_name(m->layers[0].q.w.type), dtype_name(cache),
+                 p == PRECISION_EXACT ? "exact" : "fast", cpu_isa_name(cpu_chosen_isa()), threads);
         shuffle_pages(r);
         drive(m, r, x, MAX_SEQS, share);
         runner_free(r);
@@ -186,10 +191,12 @@ static void sequences_never_feel_their_neighbours(void **state) {
     size_t n = models_under(PINGTI_SOURCE_DIR "/tests/golden/models", paths, 128);
     assert_true(n > 0);
     size_t done = 0;
+    const char *one = getenv("PINGTI_MODEL");
     time_t began = time(NULL), most = seconds ? atoi(seconds) : 120;
     for (int round = 0; round < (rounds ? atoi(rounds) : 1); round++) {
         size_t first = below((uint32_t)n); /* what a slow machine leaves out is another part each time */
-        for (size_t i = 0; i < n && time(NULL) - began < most; i++, done++) one_model(paths[(first + i) % n]);
+        for (size_t i = 0; i < n && time(NULL) - began < most; i++, done++)
+            if (!one || strstr(paths[(first + i) % n], one)) one_model(paths[(first + i) % n]);
     }
     printf("%zu of %zu models, %llu random choices, seed %llu\n", done, n, (unsigned long long)draws, (unsigned long long)seed);
     assert_true(done > 0);
