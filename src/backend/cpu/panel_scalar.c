@@ -68,6 +68,5 @@ static inline float pf_dot2(float f, int32_t w, int32_t x) {
     return fmaf(bf16_to_f32((uint16_t)w), bf16_to_f32((uint16_t)x), f);
 }
 
-#define PANEL_TILES(X)                                                                                                 \
-    EACH_Q(X, 1, 1) EACH_Q(X, 1, 2) EACH_Q(X, 1, 3) EACH_Q(X, 1, 4) EACH_F(X, 1) EACH_F(X, 2) EACH_F(X, 3) EACH_F(X, 4)
+#define PANEL_TILES(X) EACH_Q(X, 1, 1) EACH_Q(X, 1, 2) EACH_F(X, 1) EACH_F(X, 2)
 #include "backend/cpu/panel_tile.inc"
