@@ -49,7 +49,7 @@ static void digest_model(const model *m, unsigned char out[32]) {
     crypto_generichash_final(&state, out, 32);
 }
 
-/* Every (op, format) pair is asked for now, so that no pass meets one it cannot compute. */
+/* Every (op, format) pair is asked for at load, so that no pass meets one it cannot compute. */
 static bool backend_computes(const backend *b, const weight *w, op_id op, err *e) {
     if (!w->w.data || b->has(op, w->w.type)) return true;
     return err_set(e, ERR_UNSUPPORTED, "backend '%s' cannot compute %s with %s weights", b->name, op_name(op), dtype_name(w->w.type)) ||
