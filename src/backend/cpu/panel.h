@@ -32,8 +32,8 @@ typedef struct panel_call {
     const void *x[PANEL_MAX_TILE];  /* act_block[], or bfloat16 pairs, or f32 (see panel_acts) */
     float *y[PANEL_MAX_TILE];       /* where the first output of each row goes */
     const float *bias;              /* of the first output, or NULL */
-    const char *prefetch;           /* weights of a later tile; prefetch_lines of 64 bytes at every 64 (256) k */
-    uint32_t prefetch_lines;
+    const char *prefetch;           /* weights of a later tile, or NULL */
+    uint32_t prefetch_slot;         /* bytes of them at every fourth k */
 } panel_call;
 
 typedef void (*panel_fn)(const panel_call *c);

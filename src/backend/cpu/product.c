@@ -3,7 +3,7 @@
 #include <string.h>
 
 enum { EXACT_ROWS = 16, EXACT_TILE = 32, NEAR_BYTES = 384 << 10, /* activation rows of a block stay in the second-level cache */
-       PREFETCH_FROM = 4 /* rows: fewer leave the processor's own prefetcher time enough, and it is then the better one (SPEED.md) */ };
+       PREFETCH_FROM = 5 /* rows: fewer leave the processor's own prefetcher time enough, and it is then the better one (SPEED.md) */ };
 
 typedef struct product_job {
     const cpu_kernels *k;
@@ -40,7 +40,7 @@ static void call_tile(const panel_kernels *k, dtype t, int panels, int rows, pan
     if (fn) return fn(c);
     panel_call second = *c; /* a size without a kernel: two smaller ones */
     int half = (rows + 1) / 2;
-    second.prefetch_lines = 0;
+    second.prefetch = NULL;
     memmove(second.x, second.x + half, (size_t)(rows - half) * sizeof *second.x);
     memmove(second.y, second.y + half, (size_t)(rows - half) * sizeof *second.y);
     call_tile(k, t, panels, half, c);
@@ -66,16 +66,16 @@ static void panel_rows(const product_job *j, const product *p, uint64_t at, int 
     panel_shape s = panel_shape_of(w->type);
     uint64_t bytes = panel_bytes(w), tiles = (r.to - r.from + (uint64_t)cap - 1) / (uint64_t)cap, first = at * s.rows, row = r.from;
     const uint8_t *base = (const uint8_t *)w->packed + (p->matrix * panel_count(w) + at) * bytes;
-    uint64_t lines_a_step = s.rows == 32 ? 64 : (s.step_bytes + 63) / 64, chunks = bytes / 64 / lines_a_step + 1;
     panel_call c = { .w = base, .panel_bytes = bytes, .steps = (w->cols + s.step - 1) / s.step, .bias = p->bias ? p->bias + first : NULL };
-    if (prefetch) c.prefetch_lines = (uint32_t)((lines_a_step * (uint64_t)n + tiles - 1) / tiles);
+    uint64_t share = (uint64_t)n * bytes / tiles; /* of the next panels, asked for during each tile */
+    c.prefetch_slot = (uint32_t)((uint64_t)n * s.step_bytes * 4 / s.step / tiles);
     for (uint64_t t = 0; t < tiles; t++) {
         int rows = (int)((r.to - r.from) / tiles + (t < (r.to - r.from) % tiles));
         for (int i = 0; i < rows; i++, row++) {
             c.x[i] = p->x[row];
             c.y[i] = p->y[row] + first;
         }
-        c.prefetch = (const char *)base + (uint64_t)n * bytes + t * c.prefetch_lines * chunks * 64;
+        if (prefetch) c.prefetch = (const char *)base + (uint64_t)n * bytes + t * share;
         if (first + (uint64_t)n * s.rows > w->rows) partial_tile(j->tiles, w->type, rows, &c, w->rows - first);
         else call_tile(j->tiles, w->type, n, rows, &c);
     }
