@@ -20,6 +20,7 @@ bool err_set(err *e, err_code code, const char *what, ...) {
     va_start(ap, what);
     vsnprintf(e->what, sizeof e->what, what, ap);
     va_end(ap);
+    if (code == ERR_MEMORY) err_hint(e, "use a smaller model, a shorter context, or free memory"); /* until who fails knows better */
     return false;
 }
 

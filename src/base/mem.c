@@ -1,11 +1,11 @@
 #include "base/mem.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void no_memory(err *e, size_t n, size_t size) {
     err_set(e, ERR_MEMORY, "out of memory");
     err_expected(e, "%zu x %zu bytes", n, size);
-    err_hint(e, "use a smaller model, a shorter context, or free memory");
 }
 
 void *mem_array(size_t n, size_t size, err *e) {
@@ -43,4 +43,23 @@ void *mem_aligned(size_t bytes, err *e) {
     if (!p) return no_memory(e, bytes, 1), NULL;
     memset(p, 0, bytes);
     return p;
+}
+
+void *mem_large(uint64_t bytes, err *e) {
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) return no_memory(e, bytes, 1), NULL;
+    madvise(p, bytes, MADV_HUGEPAGE); /* advice: small pages do as well where it is not taken */
+    return p;
+}
+
+void mem_large_free(void *p, uint64_t bytes) {
+    if (p) munmap(p, bytes);
+}
+
+bool mem_has_large_pages(void) {
+    char line[64] = "";
+    FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+    bool read = f && fgets(line, sizeof line, f);
+    if (f) fclose(f);
+    return read && !strstr(line, "[never]");
 }

@@ -176,8 +176,8 @@ llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof,
 }
 
 json_t *memory_plan_json(const memory_plan *p) {
-    return json_pack("{s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "weights_mapped", (json_int_t)p->weights_mapped, "weights_copied",
-                     (json_int_t)p->weights_copied, "weights_packed", (json_int_t)p->weights_packed, "packed_in_file", (int)p->packed_in_file, "kv_bytes", (json_int_t)p->kv_bytes, "kv_bytes_per_token",
+    return json_pack("{s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "weights_mapped", (json_int_t)p->weights_mapped, "weights_copied",
+                     (json_int_t)p->weights_copied, "weights_packed", (json_int_t)p->weights_packed, "packed_in_file", (int)p->packed_in_file, "packed_copied", (int)p->packed_copied, "kv_bytes", (json_int_t)p->kv_bytes, "kv_bytes_per_token",
                      (json_int_t)p->kv_bytes_per_token, "scratch", (json_int_t)p->scratch, "total", (json_int_t)p->total, "available",
                      (json_int_t)p->available, "context", (json_int_t)p->context, "batch_tokens", (json_int_t)p->batch_tokens,
                      "context_lowered", (int)p->context_lowered);
@@ -187,6 +187,7 @@ static void print_plan(const memory_plan *p) {
     out_printf("weights, mapped from the file  %12s\n", show_bytes(p->weights_mapped).text);
     out_printf("weights, copied                %12s\n", show_bytes(p->weights_copied).text);
     if (p->weights_packed) out_printf("weights, packed in %-6s      %12s  (then the mapped pages are let go)\n", p->packed_in_file ? "a file" : "memory", show_bytes(p->weights_packed).text);
+    if (p->packed_copied) out_printf("weights, read into large pages %12s\n", show_bytes(p->weights_packed).text);
     out_printf("cache for %-8u tokens      %12s  (%s a token)\n", p->cache_tokens, show_bytes(p->kv_bytes).text, show_bytes(p->kv_bytes_per_token).text);
     out_printf("activations for %-5u rows     %12s\n", p->batch_tokens, show_bytes(p->scratch).text);
     out_printf("to allocate                    %12s  of %s available\n", show_bytes(p->total).text, show_bytes(p->available).text);

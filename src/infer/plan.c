@@ -61,5 +61,8 @@ bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, e
         p->context_lowered = true;
         if (!size_cache(p, &view, p->context, e)) return false;
     }
-    return p->total <= p->available || too_big(p, e);
+    if (p->total > p->available) return too_big(p, e);
+    p->packed_copied = p->packed_in_file && place_copies(p->weights_packed, p->available - p->total);
+    if (p->packed_copied) p->total += p->weights_packed;
+    return true;
 }

@@ -96,11 +96,14 @@ static const backend *choose_backend(const char *name, err *e) {
 /* Packed weights that were to be a file but came to lie in memory must fit there. */
 static bool place(runner *r, model *m, const runner_options *o, err *e) {
     if (r->precision != PRECISION_FAST) return true;
-    r->placed = place_weights(m, r->backend, r->pool, r->model_digest, &o->place, e);
+    place_options how = o->place;
+    how.large_pages = r->plan.packed_copied;
+    r->placed = place_weights(m, r->backend, r->pool, r->model_digest, &how, e);
     if (!r->placed) return false;
     bool moved = r->plan.packed_in_file && r->placed->kind == PLACE_MEMORY;
     r->plan.packed_in_file = r->plan.packed_in_file && !moved;
-    if (moved) r->plan.total += r->plan.weights_packed;
+    if (moved && !r->plan.packed_copied) r->plan.total += r->plan.weights_packed;
+    r->plan.packed_copied = r->plan.packed_copied && !moved;
     if (!moved || r->plan.total <= r->plan.available) return true;
     *e = r->placed->trouble;
     return err_hint(e, "in memory the packed weights do not fit: %.1f MiB needed, %.1f MiB available", (double)r->plan.total / 1048576, (double)r->plan.available / 1048576);

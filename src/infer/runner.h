@@ -23,7 +23,7 @@ typedef struct runner_options {
 typedef struct memory_plan {
     uint64_t weights_mapped, weights_copied, kv_bytes, kv_bytes_per_token, scratch, total, available;
     uint64_t weights_packed;  /* for fast products, in place of the mapped ones: in a mapped file, or in memory (then part of total) */
-    bool packed_in_file;
+    bool packed_in_file, packed_copied; /* copied: out of the file into large pages, and counted in total */
     uint32_t context, cache_tokens, pages, batch_tokens;
     bool context_lowered; /* the model's own context did not fit; the caller says so */
 } memory_plan;

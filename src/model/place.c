@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGN = 64, TASK_BYTES = 1 << 20, LEAST_FILE = 32 << 20, LET_GO_BYTES = 256 << 20 };
+enum { ALIGN = 64, TASK_BYTES = 1 << 20, LEAST_FILE = 32 << 20, LET_GO_BYTES = 256 << 20, READ_BYTES = 8 << 20 };
 
 bool model_each_weight(const model *m, bool (*visit)(void *ctx, const weight *w, op_id op), void *ctx) {
     bool on = visit(ctx, &m->output, OP_ID_linear);
@@ -57,6 +57,8 @@ uint64_t place_bytes(const model *m, const backend *b) {
     return l.bytes;
 }
 
+bool place_copies(uint64_t bytes, uint64_t spare) { return bytes <= spare / 2 && mem_has_large_pages(); }
+
 bool place_wants_file(const place_options *o, uint64_t bytes) { return *o->dir && bytes >= LEAST_FILE; }
 
 typedef struct pack_job {
@@ -101,24 +103,38 @@ static void pack_all(const model *m, const place_list *l, pool *p, char *base, c
     }
 }
 
-static void *memory_for(uint64_t bytes, err *e) {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED) {
-        err_set(e, ERR_MEMORY, "out of memory for the packed weights");
-        err_got(e, "%llu bytes", (unsigned long long)bytes);
-        return NULL;
-    }
-    madvise(p, bytes, MADV_HUGEPAGE);
-    return p;
-}
-
 static void in_memory(placement *p, const place_list *l, pool *threads, const place_options *o, err *e) {
-    if (!(p->memory = memory_for(l->bytes, e))) return;
+    if (!(p->memory = mem_large(l->bytes, e))) return;
     pack_all(p->m, l, threads, p->memory, o);
     p->kind = PLACE_MEMORY;
 }
 
-/* A file that exists is mapped; otherwise it is written under another name and renamed when it is whole. */
+typedef struct read_job {
+    const place_file *f;
+    char *to;
+    _Atomic bool failed;
+} read_job;
+
+static void read_task(void *ctx, size_t task, int worker) {
+    read_job *j = ctx;
+    uint64_t from = task * READ_BYTES, n = j->f->bytes - from < READ_BYTES ? j->f->bytes - from : READ_BYTES;
+    (void)worker;
+    if (!place_file_read(j->f, from, j->to + from, n)) j->failed = true;
+}
+
+/* NULL: not read, with the reason. */
+static void *read_file(const place_file *f, pool *threads, err *e) {
+    read_job j = { .f = f, .to = mem_large(f->bytes, e) };
+    if (!j.to) return NULL;
+    pool_run(threads, (f->bytes + READ_BYTES - 1) / READ_BYTES, read_task, &j);
+    if (!j.failed) return j.to;
+    mem_large_free(j.to, f->bytes);
+    err_set(e, ERR_IO, "the file of packed weights cannot be read");
+    err_where(e, "%s", f->path);
+    return NULL;
+}
+
+/* A file that exists is mapped or read; otherwise it is written under another name and renamed when it is whole. */
 static bool in_file(placement *p, const place_list *l, pool *threads, const place_options *o) {
     place_file f;
     if (place_file_find(&f, o->dir, p->digest, l->bytes)) {
@@ -129,9 +145,11 @@ static bool in_file(placement *p, const place_list *l, pool *threads, const plac
         if (!place_file_finish(&f, &p->trouble)) return place_file_close(&f), false;
         p->kind = PLACE_FILE_MADE;
     }
-    p->memory = f.data;
-    p->path = f.path;
-    return true;
+    if (o->large_pages) p->copied = (p->memory = read_file(&f, threads, &p->trouble)) != NULL;
+    else p->memory = place_file_map(&f, &p->trouble);
+    if (p->memory) p->path = mem_must_copy(f.path, strlen(f.path));
+    place_file_close(&f);
+    return p->memory != NULL;
 }
 
 placement *place_weights(model *m, const backend *b, pool *threads, const unsigned char digest[32], const place_options *o, err *e) {
@@ -158,8 +176,7 @@ static bool forget(void *ctx, const weight *w, op_id op) {
 void place_free(placement *p) {
     if (!p) return;
     model_each_weight(p->m, forget, NULL);
-    place_file f = { .data = p->memory, .bytes = p->bytes, .path = p->path, .fd = -1 };
-    if (p->path) place_file_close(&f);
-    else if (p->memory) munmap(p->memory, p->bytes);
+    if (p->memory) munmap(p->memory, p->bytes); /* a mapped file, or large pages */
+    free(p->path);
     free(p);
 }

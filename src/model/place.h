@@ -9,6 +9,7 @@
 typedef struct place_options {
     char dir[1024];      /* where placed files are kept; "": in memory alone */
     uint64_t limit;      /* bytes of all placed files together; the least recently used go; 0: no limit */
+    bool large_pages;    /* a file is read into memory of large pages instead of being mapped: place_copies says whether there is room */
     void (*progress)(void *ctx, uint64_t done, uint64_t total); /* or NULL; from the calling thread */
     void *progress_ctx;
 } place_options;
@@ -20,6 +21,7 @@ typedef struct placement {
     uint64_t bytes;      /* of the packed weights */
     char *path;          /* of the placed file, or NULL */
     char digest[33];     /* of what the file depends on: weights, shapes, layout */
+    bool copied;         /* out of the file into large pages */
     err trouble;         /* code set: why there is no file though one was wanted; the weights are in memory */
     void *memory;        /* mapped */
     model *m;
@@ -31,6 +33,9 @@ bool model_each_weight(const model *m, bool (*visit)(void *ctx, const weight *w,
 uint64_t place_bytes(const model *m, const backend *b);
 /* Whether they go into a file: where a folder is given, and they are too many to be made anew at every start. */
 bool place_wants_file(const place_options *o, uint64_t bytes);
+/* Whether a file of `bytes` should be copied into large pages, with `spare` bytes of memory to have: the copy and the system's own cache of the
+ * file must both fit, so that the next start is quick too. */
+bool place_copies(uint64_t bytes, uint64_t spare);
 /* digest: of the model (model_digest). NULL with a reason: no memory. */
 placement *place_weights(model *m, const backend *b, pool *p, const unsigned char digest[32], const place_options *o, err *e);
 void place_free(placement *p);

@@ -54,16 +54,10 @@ static void *map_data(int fd, uint64_t bytes, int protection) {
 
 bool place_file_find(place_file *f, const char *dir, const char *digest, uint64_t bytes) {
     char *path = path_of(dir, digest, SUFFIX);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    *f = (place_file){ .bytes = bytes, .path = path, .fd = -1 };
-    if (fd >= 0 && header_fits(fd, digest, bytes)) f->data = map_data(fd, bytes, PROT_READ);
-    if (f->data) {
-        madvise(f->data, bytes, MADV_WILLNEED);
-        futimens(fd, NULL); /* used now: the last to be removed */
-    }
-    if (fd >= 0) close(fd);
-    if (!f->data) free(path);
-    return f->data != NULL;
+    *f = (place_file){ .bytes = bytes, .path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) };
+    if (f->fd >= 0 && header_fits(f->fd, digest, bytes)) return futimens(f->fd, NULL), true; /* used now: the last to be removed */
+    place_file_close(f);
+    return false;
 }
 
 static bool make_dirs(char *path, err *e) {
@@ -162,9 +156,23 @@ bool place_file_finish(place_file *f, err *e) {
     if (!ok) return io_error(f, "the file of packed weights cannot be written", e);
     free(f->part);
     f->part = NULL;
-    close(f->fd);
-    f->fd = -1;
-    mprotect(f->data, f->bytes, PROT_READ);
+    munmap(f->data, f->bytes);
+    f->data = NULL;
+    return true;
+}
+
+void *place_file_map(const place_file *f, err *e) {
+    void *p = map_data(f->fd, f->bytes, PROT_READ);
+    if (p) return madvise(p, f->bytes, MADV_WILLNEED), p;
+    err_set(e, ERR_IO, "the file of packed weights cannot be mapped");
+    err_where(e, "%s", f->path);
+    err_got(e, "%s", strerror(errno));
+    return NULL;
+}
+
+bool place_file_read(const place_file *f, uint64_t from, void *to, uint64_t n) {
+    for (ssize_t got; n; n -= (uint64_t)got, from += (uint64_t)got, to = (char *)to + got)
+        if ((got = pread(f->fd, to, n, (off_t)(HEADER + from))) <= 0) return false;
     return true;
 }
 

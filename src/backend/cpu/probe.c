@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #define MIB ((size_t)1 << 20)
@@ -102,14 +101,7 @@ static size_t wanted_bytes(void) {
 probe *probe_new(int threads, err *e) {
     probe *p = mem_must(1, sizeof *p);
     p->bytes = wanted_bytes();
-    p->memory = mmap(NULL, p->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p->memory == MAP_FAILED) {
-        err_set(e, ERR_MEMORY, "no memory to measure the machine with");
-        err_expected(e, "%zu MiB", p->bytes / MIB);
-        free(p);
-        return NULL;
-    }
-    madvise(p->memory, p->bytes, MADV_HUGEPAGE); /* advice: where it is not taken, the figure is that of small pages */
+    if (!(p->memory = mem_large(p->bytes, e))) return free(p), NULL;
     p->loops = probe_loops_chosen();
     p->pool = pool_new(threads > 0 ? threads : cpu_count());
     p->threads = pool_threads(p->pool);
@@ -120,7 +112,7 @@ probe *probe_new(int threads, err *e) {
 void probe_free(probe *p) {
     if (!p) return;
     pool_free(p->pool);
-    munmap(p->memory, p->bytes);
+    mem_large_free(p->memory, p->bytes);
     free(p);
 }
 

@@ -38,7 +38,13 @@ static bool found(int which) {
     place_file f;
     name_of(which, name);
     if (!place_file_find(&f, dir, name, BYTES)) return false;
-    for (int i = 0; i < BYTES; i++) assert_int_equal(((unsigned char *)f.data)[i], which);
+    err e = { 0 };
+    unsigned char *mapped = place_file_map(&f, &e), read[BYTES];
+    check_ok(mapped != NULL, &e);
+    assert_true(place_file_read(&f, 0, read, 1000) && place_file_read(&f, 1000, read + 1000, BYTES - 1000));
+    for (int i = 0; i < BYTES; i++) assert_true(mapped[i] == which && read[i] == which);
+    assert_false(place_file_read(&f, BYTES - 1, read, 2)); /* beyond the end */
+    munmap(mapped, BYTES);
     place_file_close(&f);
     return true;
 }
