@@ -44,8 +44,9 @@ bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, e
     if (!kv_view_layout(&view)) return err_set(e, ERR_LIMIT, "the model's cache rows are too large");
     *p = (memory_plan){ .weights_mapped = m->weight_bytes, .weights_copied = m->copied_bytes, .kv_bytes_per_token = view.page_bytes / KV_PAGE_TOKENS,
                         .batch_tokens = o->batch_tokens ? o->batch_tokens : DEFAULT_BATCH };
-    if (o->context > m->spec.context)
-        return err_set(e, ERR_LIMIT, "the model was not made for this context") || err_expected(e, "at most %u tokens", m->spec.context) ||
+    uint32_t longest = rope_longest_context(&m->spec);
+    if (o->context > longest)
+        return err_set(e, ERR_LIMIT, "the model was not made for this context") || err_expected(e, "at most %u tokens", longest) ||
                err_got(e, "%u tokens", o->context);
     p->context = o->context ? o->context : m->spec.context;
     p->scratch = scratch_bytes(&m->spec, p->batch_tokens);

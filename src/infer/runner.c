@@ -170,7 +170,7 @@ kv_name runner_root_name(const runner *r, uint8_t rope, const void *tenant, size
     return kv_name_root(&salt, sizeof salt);
 }
 
-uint8_t runner_rope_choice(const runner *r, size_t n_tokens) { return r->m->rope.n == 2 && n_tokens > r->m->rope.switch_at; }
+uint8_t runner_rope_choice(const runner *r, size_t n_tokens) { return rope_tables_choose(&r->m->rope, n_tokens); }
 
 static void add_row(runner *r, batch *b, const run_slice *slice, size_t i, size_t token) {
     r->rows.id[b->T] = slice->s->tokens[token];
