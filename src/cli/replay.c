@@ -28,7 +28,7 @@ static const opt_row rows[] = {
     { "json", 0, OPT_FLAG, AT(json), "off", NULL, NULL, 0, 0, "the comparison as JSON" },
     { "quiet", 'q', OPT_FLAG, AT(quiet), "off", NULL, NULL, 0, 0, "no notices and progress on standard error" },
     { "threads", 't', OPT_INT, AT(threads), "0", "N", NULL, 0, 4096, "threads to compute with; 0: all processors of this process. The count never changes a result" },
-    { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this beside the mapped weights; 0: what the machine has available" },
+    { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this, the weights' pages included; 0: what the machine has available" },
     { "packed-dir", 0, OPT_TEXT, AT(packed_dir), NULL, "DIR", NULL, 0, 0, "where packed weights are kept, as in `run`" },
 };
 #undef AT
