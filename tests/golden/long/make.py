@@ -38,7 +38,7 @@ CONFIGS = {
     "phi3-longrope-128k": ("phi3", {**{k: v for k, v in BASE.items() if k != "head_dim"}, **dict(hidden_size=64, max_position_embeddings=131072, original_max_position_embeddings=4096,
                            rope_parameters=models.rope("longrope", original_max_position_embeddings=4096, short_factor=models.factors(8, 1.0, 1.3, 0.02),
                                                        long_factor=models.factors(8, 1.1, 30.0, 0.05)))}, dict(spelling="old", type_key="type"),
-                           [([(0, 4096)], 4096), ([(0, 4096)], 4097), (TO_128K, 131072)]),
+                           [([(0, 128), (3968, 128)], 4096), ([(0, 128), (3968, 129)], 4097), (TO_128K, 131072)]),
     "llama-linear-32k": ("llama", dict(BASE, max_position_embeddings=8192, rope_parameters=models.rope("linear", factor=4.0)), dict(spelling="old"), [(TO_8K, 8192 + 64), (TO_32K, 32768)]),
     # one table for every doubling of 8192
     "llama-dynamic-32k": ("llama", dict(BASE, max_position_embeddings=8192, rope_parameters=models.rope("dynamic", factor=4.0)), dict(gguf=False),
