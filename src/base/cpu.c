@@ -1,4 +1,5 @@
 #include "base/cpu.h"
+#include "base/cgroup.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -118,29 +119,20 @@ int cpu_count(void) {
     return n > 0 ? (int)n : 1;
 }
 
-static unsigned long long read_number(const char *path) {
-    unsigned long long value = 0;
-    FILE *f = fopen(path, "r");
-    if (!f) return 0;
-    if (fscanf(f, "%llu", &value) != 1) value = 0;
-    fclose(f);
-    return value;
-}
-
 unsigned long long cpu_memory_bytes(void) {
     unsigned long long all = (unsigned long long)sysconf(_SC_PHYS_PAGES) * (unsigned long long)sysconf(_SC_PAGESIZE);
-    unsigned long long limit = read_number("/sys/fs/cgroup/memory.max");
-    return limit && limit < all ? limit : all;
+    cgroup_memory group = cgroup_memory_now();
+    return group.limit < all ? group.limit : all;
 }
 
 unsigned long long cpu_memory_available(void) {
     FILE *f = fopen("/proc/meminfo", "r");
-    unsigned long long kib = 0, all = cpu_memory_bytes();
+    unsigned long long kib = 0, here = cpu_memory_bytes();
+    cgroup_memory group = cgroup_memory_now();
     char line[128];
     while (f && fgets(line, sizeof line, f))
         if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1) break;
     if (f) fclose(f);
-    unsigned long long used = read_number("/sys/fs/cgroup/memory.current"), limit = read_number("/sys/fs/cgroup/memory.max");
-    unsigned long long here = limit ? (limit > used ? limit - used : 0) : all;
+    if (group.available < here) here = group.available;
     return kib && kib * 1024 < here ? kib * 1024 : here;
 }

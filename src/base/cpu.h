@@ -19,6 +19,6 @@ const char *cpu_isa_name(cpu_isa isa);
 bool cpu_isa_from_name(const char *name, cpu_isa *isa);
 const char *cpu_model_name(void);       /* as the system reports it, or "unknown" */
 int cpu_count(void);                    /* processors this process may run on */
-unsigned long long cpu_memory_bytes(void);      /* physical memory, lowered by a cgroup limit */
+unsigned long long cpu_memory_bytes(void);      /* physical memory, lowered by a control group's limit */
 unsigned long long cpu_memory_available(void);  /* what could be allocated now without swapping */
 #endif

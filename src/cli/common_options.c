@@ -25,7 +25,7 @@ static const opt_row engine_rows[] = {
     { "batch", 'b', OPT_INT, AT(batch), "0", "ROWS", NULL, 0, 65536, "prompt tokens computed at once; 0: 512. Never changes a result" },
     { "exact", 0, OPT_FLAG, AT(exact), "off", NULL, NULL, 0, 0, "f32 activations, as held against other implementations; slower" },
     { "backend", 0, OPT_TEXT, AT(backend), NULL, "NAME", NULL, 0, 0, "where to compute; `pingti doctor` lists what there is" },
-    { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this (8G, 512M) beside the mapped weights; 0: what the machine has available" },
+    { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this (8G, 512M), the weights' pages included; 0: what the machine has available" },
     { "profile", 0, OPT_TEXT, AT(profile), NULL, "FILE", "", 0, 0, "a table of time and bytes by op and layer on standard error at the end; with FILE also a trace for chrome://tracing or ui.perfetto.dev" },
     { "packed-dir", 0, OPT_TEXT, AT(packed_dir), NULL, "DIR", NULL, 0, 0, "keep weights, packed for this program's products, here, so that the next start is quick; not given: a folder beside the other caches (pingti doctor names it); none: in memory alone" },
     { "packed-limit", 0, OPT_SIZE, AT(packed_limit), "32G", "SIZE", NULL, 0, 1e18, "room for all packed weights together; the least recently used are removed; 0: no limit" },
@@ -171,16 +171,19 @@ llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof,
     if (p->context_lowered && !quiet)
         log_warn("the context is lowered to %u of the model's %u tokens: memory has %s available (a smaller --cache-type helps)", p->context,
                  l->model->spec.context, show_bytes(p->available).text);
+    if (p->weights_reread && !quiet)
+        log_warn("the weights (%s) and what is allocated beside them (%s) are more than the memory available (%s): weights will be read from disk again and again", show_bytes(p->weights_in_files).text,
+                 show_bytes(p->total).text, show_bytes(p->available).text);
     interrupt_watch(l->engine);
     return l;
 }
 
 json_t *memory_plan_json(const memory_plan *p) {
-    return json_pack("{s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "weights_mapped", (json_int_t)p->weights_mapped, "weights_copied",
+    return json_pack("{s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:b}", "weights_mapped", (json_int_t)p->weights_mapped, "weights_copied",
                      (json_int_t)p->weights_copied, "weights_packed", (json_int_t)p->weights_packed, "packed_in_file", (int)p->packed_in_file, "packed_copied", (int)p->packed_copied, "kv_bytes", (json_int_t)p->kv_bytes, "kv_bytes_per_token",
                      (json_int_t)p->kv_bytes_per_token, "scratch", (json_int_t)p->scratch, "total", (json_int_t)p->total, "available",
                      (json_int_t)p->available, "context", (json_int_t)p->context, "batch_tokens", (json_int_t)p->batch_tokens,
-                     "context_lowered", (int)p->context_lowered);
+                     "context_lowered", (int)p->context_lowered, "weights_in_files", (json_int_t)p->weights_in_files, "weights_reread", (int)p->weights_reread);
 }
 
 static void print_plan(const memory_plan *p) {
@@ -191,6 +194,7 @@ static void print_plan(const memory_plan *p) {
     out_printf("cache for %-8u tokens      %12s  (%s a token)\n", p->cache_tokens, show_bytes(p->kv_bytes).text, show_bytes(p->kv_bytes_per_token).text);
     out_printf("activations for %-5u rows     %12s\n", p->batch_tokens, show_bytes(p->scratch).text);
     out_printf("to allocate                    %12s  of %s available\n", show_bytes(p->total).text, show_bytes(p->available).text);
+    if (p->weights_in_files) out_printf("with the weights' pages        %12s%s\n", show_bytes(p->total + p->weights_in_files).text, p->weights_reread ? "  (more than there is: weights will be read from disk again and again)" : "");
     if (p->context_lowered) out_printf("the context is lowered to %u tokens, so that it fits\n", p->context);
 }
 

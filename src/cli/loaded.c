@@ -8,8 +8,8 @@ bool loaded_open(loaded *l, const char *path, const engine_options *o, uint32_t 
     *l = (loaded){ 0 };
     if (!engine_runner_options(o, &ro, e)) return false;
     bool ok = (l->source = model_source_open(path, e)) && (l->model = model_open(l->source, e));
-    if (ok && context > l->model->spec.context)
-        ok = err_set(e, ERR_LIMIT, "the model was not made for this context") || err_expected(e, "at most %u tokens", l->model->spec.context) ||
+    if (ok && context > rope_longest_context(&l->model->spec))
+        ok = err_set(e, ERR_LIMIT, "the model was not made for this context") || err_expected(e, "at most %u tokens", rope_longest_context(&l->model->spec)) ||
              err_got(e, "%u tokens", context) || err_hint(e, "give a smaller --ctx");
     ro.context = context;
     ok = ok && (l->runner = runner_new(l->model, &ro, e));

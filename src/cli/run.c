@@ -4,6 +4,8 @@
 #include "cli/interrupt.h"
 #include "cli/out.h"
 #include "cli/profile.h"
+#include "cli/prompt.h"
+#include "cli/receipt.h"
 #include "cli/term.h"
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +16,7 @@ typedef struct run_options {
     model_choice choice;
     engine_options engine;
     sampling_options sampling;
+    receipt_options receipt;
     const char *file, *system;
     bool chat, special, show_special, json, stream_json, quiet;
 } run_options;
@@ -37,29 +40,10 @@ typedef struct run_flow {
     const llm *l;
     buf text;          /* for --json */
     json_t *logprobs;  /* array, or NULL */
+    bool wants_logprobs;
     bool mid_line;     /* the text on standard output does not end a line */
+    receipt_notes notes;
 } run_flow;
-
-/* ---- prompt ---- */
-
-static bool chat_prompt(const run_options *o, const llm *l, const buf *text, token_list *out, err *e) {
-    json_t *messages = json_array();
-    if (o->system) json_array_append_new(messages, json_pack("{s:s, s:o}", "role", "system", "content", out_json_text(o->system, strlen(o->system))));
-    json_array_append_new(messages, json_pack("{s:s, s:o}", "role", "user", "content", out_json_text(buf_str(text), text->len)));
-    template_input in = { .messages = messages, .add_generation_prompt = true };
-    bool ok = llm_chat_tokens(l, &in, out, e);
-    json_decref(messages);
-    return ok;
-}
-
-static bool plain_prompt(const run_options *o, const llm *l, const buf *text, token_list *out, err *e) {
-    unsigned flags = TOKENIZE_ADD_SPECIAL | (o->special ? TOKENIZE_PARSE_SPECIAL : 0);
-    if (!tokenizer_encode(l->tokenizer, buf_str(text), text->len, flags, out, e)) return false;
-    /* a post-processor may close the text with EOS: its continuation has yet to come */
-    if (out->n && tokenizer_adds_eos(l->tokenizer) && out->ids[out->n - 1] == tokenizer_eos(l->tokenizer)) out->n--;
-    if (out->n) return true;
-    return err_set(e, ERR_USAGE, "the prompt is empty") || err_hint(e, "this model has no token that begins a text: give it at least a word");
-}
 
 /* ---- answer ---- */
 
@@ -80,6 +64,8 @@ static json_t *sampled_json(const llm *l, const sampled *t) {
 
 static void on_token(void *ctx, const sampled *t) {
     run_flow *f = ctx;
+    receipt_note_token(&f->notes, t->id);
+    if (!f->wants_logprobs) return;
     json_t *j = sampled_json(f->l, t);
     if (f->logprobs) json_array_append_new(f->logprobs, j);
     else {
@@ -94,15 +80,11 @@ static bool on_text(void *ctx, const char *text, size_t n) {
     run_flow *f = ctx;
     bool ok = true;
     interrupt_patience(2); /* an answer is kept as far as it came; before it there is nothing to keep */
+    receipt_note_text(&f->notes, text, n);
     if (f->o->json || f->o->stream_json) buf_put(&f->text, text, n);
     if (f->o->stream_json) ok = out_json(json_pack("{s:o}", "text", out_json_text(text, n)), false);
     else if (!f->o->json) ok = out_answer(text, n), f->mid_line = n ? text[n - 1] != '\n' : f->mid_line;
     return ok && !interrupt_seen();
-}
-
-static const char *finish_name(finish_reason f) {
-    static const char *const names[] = { "none", "stop", "length", "cancelled", "error" };
-    return names[f];
 }
 
 static double rate(size_t n, double seconds) { return seconds > 0 ? (double)n / seconds : 0; }
@@ -118,7 +100,7 @@ static void print_statistics(const generate_result *r, const sample_params *p) {
     size_t fresh = u->prompt_tokens - u->cached_tokens;
     fprintf(stderr, "%sprompt %zu tokens, %.1f t/s; generated %zu, %.1f t/s; cached %zu; ended: %s", term_seq(2, TERM_DIM), u->prompt_tokens,
             rate(fresh, u->prompt_seconds), u->generated_tokens,
-            rate(u->generated_tokens ? u->generated_tokens - 1 : 0, u->generate_seconds), u->cached_tokens, finish_name(r->finish));
+            rate(u->generated_tokens ? u->generated_tokens - 1 : 0, u->generate_seconds), u->cached_tokens, receipt_finish_name(r->finish));
     if (p->temperature > 0) fprintf(stderr, "; seed %llu", (unsigned long long)p->seed);
     fprintf(stderr, "%s\n", term_seq(2, TERM_PLAIN));
 }
@@ -126,7 +108,7 @@ static void print_statistics(const generate_result *r, const sample_params *p) {
 static json_t *result_json(const run_flow *f, const generate_result *r, const sample_params *p) {
     const request_usage *u = &r->usage;
     json_t *j = json_pack("{s:o, s:s, s:{s:I, s:I, s:I, s:f, s:f}}", "text", out_json_text(buf_str(&f->text), f->text.len), "finish",
-                          finish_name(r->finish), "usage", "prompt_tokens", (json_int_t)u->prompt_tokens, "cached_tokens",
+                          receipt_finish_name(r->finish), "usage", "prompt_tokens", (json_int_t)u->prompt_tokens, "cached_tokens",
                           (json_int_t)u->cached_tokens, "generated_tokens", (json_int_t)u->generated_tokens, "prompt_seconds",
                           u->prompt_seconds, "generate_seconds", u->generate_seconds);
     if (r->stop_string) json_object_set_new(j, "stop_string", json_string(r->stop_string));
@@ -145,22 +127,31 @@ static int report(const run_flow *f, const generate_result *r, const sample_para
     return r->finish == FINISH_CANCELLED || interrupt_seen() ? EXIT_INTERRUPTED : EXIT_OK;
 }
 
+static int write_receipt(run_flow *f, const generate_options *g, const generate_result *r, int status) {
+    const run_options *o = f->o;
+    err e = { 0 };
+    const prompt_form form = { .chat = o->chat, .special = o->special };
+    if (!o->receipt.file || receipt_write(&o->receipt, f->l, g, &form, r, &f->notes, o->quiet, &e)) return status;
+    int failed = cli_fail(&e);
+    return status == EXIT_OK ? failed : status;
+}
+
 static int answer(const run_options *o, const opt_state *s, llm *l, const token_list *prompt, err *e) {
     run_flow f = { .o = o, .l = l };
     generate_options g = { .prompt = prompt->ids, .n_prompt = prompt->n, .max_tokens = (size_t)o->sampling.max_tokens,
                            .stop = o->sampling.stop.items, .n_stop = o->sampling.stop.n, .ignore_stop = o->sampling.ignore_eos,
-                           .no_prefix_cache = o->sampling.no_cache, .show_control = o->show_special, .on_text = on_text, .ctx = &f };
+                           .no_prefix_cache = o->sampling.no_cache, .show_control = o->show_special, .on_text = on_text, .on_token = on_token, .ctx = &f };
     generate_result r = { 0 };
     logit_bias *bias = NULL;
     int status;
     if (!sampling_params(&o->sampling, s, &l->defaults, &g.sample, &bias, e)) return cli_fail(e);
-    if (g.sample.want_logprob) {
-        g.on_token = on_token;
-        if (o->json || o->stream_json) f.logprobs = json_array();
-    }
-    status = llm_generate(l, &g, &r, e) ? report(&f, &r, &g.sample) : cli_fail(e);
+    receipt_notes_begin(&f.notes, o->receipt.text);
+    f.wants_logprobs = g.sample.want_logprob;
+    if (f.wants_logprobs && (o->json || o->stream_json)) f.logprobs = json_array();
+    status = receipt_possible(&o->receipt, &g, e) && llm_generate(l, &g, &r, e) ? write_receipt(&f, &g, &r, report(&f, &r, &g.sample)) : cli_fail(e);
     json_decref(f.logprobs);
     buf_free(&f.text);
+    receipt_notes_free(&f.notes);
     free(bias);
     return status;
 }
@@ -178,7 +169,7 @@ static int run(const void *options, opt_state *s) {
     if (o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
     profile timed = profile_start(&o->engine);
     bool ok = input_text(o->file, opt_arg(s, 0), &text, &e) && (l = open_llm(path, &o->engine, o->quiet, timed.prof, &e)) &&
-              (o->chat ? chat_prompt(o, l, &text, &prompt, &e) : plain_prompt(o, l, &text, &prompt, &e));
+              (o->chat ? prompt_chat(l, o->system, &text, &prompt, &e) : prompt_plain(l, o->special, &text, &prompt, &e));
     if (ok && !o->quiet) input_note_broken(&text);
     status = ok ? answer(o, s, l, &prompt, &e) : cli_fail(&e);
     interrupt_watch(NULL);
@@ -189,7 +180,7 @@ static int run(const void *options, opt_state *s) {
 }
 
 static const opt_part parts[] = {
-    PART(model_choice_table, run_options, choice), { &table, 0 }, PART(sampling_table, run_options, sampling),
+    PART(model_choice_table, run_options, choice), { &table, 0 }, PART(sampling_table, run_options, sampling), PART(receipt_table, run_options, receipt),
     PART(engine_table, run_options, engine),
 };
 
@@ -202,6 +193,7 @@ const command command_run = {
       "  pingti run -m model.gguf --chat \"Why is the sky blue?\"\n"
       "  pingti run -m model.gguf --json --logprobs 3 -n 5 \"2 + 2 =\"\n"
       "  pingti run -m model.gguf --memory-plan -c 32k\n"
+      "  pingti run -m model.gguf --receipt answer.json \"2 + 2 =\" && pingti replay answer.json\n"
       "  git diff | pingti run -m model.gguf --chat --system \"Review this change.\" -\n",
       parts, sizeof parts / sizeof *parts, 0, 1 },
     sizeof(run_options), run,

@@ -152,6 +152,7 @@ gguf *gguf_from_bytes(const void *data, size_t size, const char *name, bool allo
 uint32_t gguf_version(const gguf *g) { return g->parts[0].version; }
 const tensor_set *gguf_tensors(const gguf *g) { return &g->tensors; }
 size_t gguf_n_parts(const gguf *g) { return g->n_parts; }
+const char *gguf_part_path(const gguf *g, size_t i) { return g->parts[i].map.path; }
 
 uint64_t gguf_file_bytes(const gguf *g) {
     uint64_t sum = 0;

@@ -27,6 +27,7 @@ const tensor_set *gguf_tensors(const gguf *g);
 const char *gguf_tensor_type_name(const gguf *g, size_t i);
 uint64_t gguf_file_bytes(const gguf *g);  /* all parts */
 size_t gguf_n_parts(const gguf *g);
+const char *gguf_part_path(const gguf *g, size_t i);
 
 /* Metadata by position (for inspect) and by key. */
 size_t gguf_n_keys(const gguf *g);

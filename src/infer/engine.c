@@ -225,7 +225,7 @@ static bool check_request(const engine *e, request *r, err *why) {
     if (r->options.n_prompt >= room || (r->options.max_tokens && r->options.max_tokens > room - r->options.n_prompt))
         return err_set(why, ERR_LIMIT, "prompt and answer do not fit the context") || err_expected(why, "at most %u tokens together", room) ||
                err_got(why, "%zu in the prompt and %zu to generate", r->options.n_prompt, r->options.max_tokens) ||
-               err_hint(why, "shorten the prompt, ask for fewer tokens (-n), or raise the context (--ctx, up to %u)", runner_model(e->r)->spec.context);
+               err_hint(why, "shorten the prompt, ask for fewer tokens (-n), or raise the context (--ctx, up to %u)", rope_longest_context(&runner_model(e->r)->spec));
     if (!r->options.max_tokens) r->options.max_tokens = room - r->options.n_prompt;
     return sample_check(&r->options.sample, vocab, why);
 }

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "infer/plan.h"
 
-enum { DEFAULT_BATCH = 512 };
+enum { DEFAULT_BATCH = 512, LEAST_CONTEXT = 512 };
 
 kv_view plan_view(const model *m, dtype cache_type) {
     const model_spec *s = &m->spec;
@@ -22,12 +22,15 @@ static uint64_t scratch_bytes(const model_spec *s, uint64_t rows) {
     return (rows * per_row + logits_rows * s->vocab) * sizeof(float);
 }
 
-static bool too_big(const memory_plan *p, err *e) {
+static uint64_t whole_of(const memory_plan *p) { return p->total + p->weights_in_files; }
+
+/* limited: the weights' pages count too. */
+static bool too_big(const memory_plan *p, bool limited, err *e) {
     return err_set(e, ERR_MEMORY, "the model with this context does not fit in memory") ||
            err_expected(e, "at most %.1f MiB available", (double)p->available / 1048576) ||
-           err_got(e, "%.1f MiB needed (%.1f MiB cache for %u tokens, %.1f MiB scratch, %.1f MiB copies, %.1f MiB packed weights)", (double)p->total / 1048576,
-                   (double)p->kv_bytes / 1048576, p->cache_tokens, (double)p->scratch / 1048576, (double)p->weights_copied / 1048576,
-                   p->packed_in_file ? 0.0 : (double)p->weights_packed / 1048576) ||
+           err_got(e, "%.1f MiB needed (%.1f MiB cache for %u tokens, %.1f MiB scratch, %.1f MiB copies, %.1f MiB packed weights, %.1f MiB weights in files)",
+                   (double)(limited ? whole_of(p) : p->total) / 1048576, (double)p->kv_bytes / 1048576, p->cache_tokens, (double)p->scratch / 1048576,
+                   (double)p->weights_copied / 1048576, p->packed_in_file ? 0.0 : (double)p->weights_packed / 1048576, limited ? (double)p->weights_in_files / 1048576 : 0.0) ||
            err_hint(e, "use a shorter context (--ctx), a smaller cache format (--cache-type q8_0) or a smaller batch (--batch)");
 }
 
@@ -39,13 +42,27 @@ static bool size_cache(memory_plan *p, const kv_view *view, uint32_t tokens, err
     return true;
 }
 
+/* A context that nobody asked for is lowered by halves until everything fits, weights included; where they alone are too much for this machine,
+ * until what is allocated does. */
+static bool lower_context(memory_plan *p, const kv_view *view, bool limited, err *e) {
+    uint64_t least = whole_of(p) - p->kv_bytes + (uint64_t)LEAST_CONTEXT * p->kv_bytes_per_token;
+    bool count_weights = limited || least <= p->available;
+    while ((count_weights ? whole_of(p) : p->total) > p->available && p->context > LEAST_CONTEXT) {
+        p->context /= 2;
+        p->context_lowered = true;
+        if (!size_cache(p, view, p->context, e)) return false;
+    }
+    return true;
+}
+
 bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, err *e) {
     kv_view view = plan_view(m, o->cache_type);
     if (!kv_view_layout(&view)) return err_set(e, ERR_LIMIT, "the model's cache rows are too large");
     *p = (memory_plan){ .weights_mapped = m->weight_bytes, .weights_copied = m->copied_bytes, .kv_bytes_per_token = view.page_bytes / KV_PAGE_TOKENS,
                         .batch_tokens = o->batch_tokens ? o->batch_tokens : DEFAULT_BATCH };
-    if (o->context > m->spec.context)
-        return err_set(e, ERR_LIMIT, "the model was not made for this context") || err_expected(e, "at most %u tokens", m->spec.context) ||
+    uint32_t longest = rope_longest_context(&m->spec);
+    if (o->context > longest)
+        return err_set(e, ERR_LIMIT, "the model was not made for this context") || err_expected(e, "at most %u tokens", longest) ||
                err_got(e, "%u tokens", o->context);
     p->context = o->context ? o->context : m->spec.context;
     p->scratch = scratch_bytes(&m->spec, p->batch_tokens);
@@ -53,16 +70,15 @@ bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, e
     p->weights_packed = b && o->precision == PRECISION_FAST ? place_bytes(m, b) : 0;
     p->packed_in_file = place_wants_file(&o->place, p->weights_packed);
     p->available = o->memory_limit ? o->memory_limit : cpu_memory_available();
+    p->weights_in_files = (p->weights_mapped > p->weights_packed ? p->weights_mapped - p->weights_packed : 0) + (p->packed_in_file ? p->weights_packed : 0);
     uint32_t tokens = o->cache_tokens ? o->cache_tokens : p->context;
-    if (!size_cache(p, &view, tokens, e)) return false;
-    /* Only a context that nobody asked for is lowered, by halves, and the caller says so. */
-    while (p->total > p->available && !o->context && !o->cache_tokens && p->context > 512) {
-        p->context /= 2;
-        p->context_lowered = true;
-        if (!size_cache(p, &view, p->context, e)) return false;
+    if (!size_cache(p, &view, tokens, e) || (!o->context && !o->cache_tokens && !lower_context(p, &view, o->memory_limit > 0, e))) return false;
+    p->weights_reread = whole_of(p) > p->available;
+    if ((o->memory_limit ? whole_of(p) : p->total) > p->available) return too_big(p, o->memory_limit > 0, e);
+    p->packed_copied = p->packed_in_file && !p->weights_reread && place_copies(p->weights_packed, p->available - whole_of(p));
+    if (p->packed_copied) {
+        p->total += p->weights_packed;
+        p->weights_in_files -= p->weights_packed;
     }
-    if (p->total > p->available) return too_big(p, e);
-    p->packed_copied = p->packed_in_file && place_copies(p->weights_packed, p->available - p->total);
-    if (p->packed_copied) p->total += p->weights_packed;
     return true;
 }

@@ -102,7 +102,10 @@ static bool place(runner *r, model *m, const runner_options *o, err *e) {
     if (!r->placed) return false;
     bool moved = r->plan.packed_in_file && r->placed->kind == PLACE_MEMORY;
     r->plan.packed_in_file = r->plan.packed_in_file && !moved;
-    if (moved && !r->plan.packed_copied) r->plan.total += r->plan.weights_packed;
+    if (moved && !r->plan.packed_copied) {
+        r->plan.total += r->plan.weights_packed;
+        r->plan.weights_in_files -= r->plan.weights_packed;
+    }
     r->plan.packed_copied = r->plan.packed_copied && !moved;
     if (!moved || r->plan.total <= r->plan.available) return true;
     *e = r->placed->trouble;
@@ -173,7 +176,7 @@ kv_name runner_root_name(const runner *r, uint8_t rope, const void *tenant, size
     return kv_name_root(&salt, sizeof salt);
 }
 
-uint8_t runner_rope_choice(const runner *r, size_t n_tokens) { return r->m->rope.n == 2 && n_tokens > r->m->rope.switch_at; }
+uint8_t runner_rope_choice(const runner *r, size_t n_tokens) { return rope_tables_choose(&r->m->rope, n_tokens); }
 
 static void add_row(runner *r, batch *b, const run_slice *slice, size_t i, size_t token) {
     r->rows.id[b->T] = slice->s->tokens[token];

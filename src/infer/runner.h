@@ -15,7 +15,7 @@ typedef struct runner_options {
     precision precision;
     const char *backend;     /* NULL: the default */
     prof *prof;              /* times every pass; borrowed, NULL: none */
-    uint64_t memory_limit;   /* bytes for everything but the mapped weights; 0: what the machine has available */
+    uint64_t memory_limit;   /* bytes for everything, the weights' pages included; 0: what the machine has available */
     place_options place;     /* where packed weights are kept (fast mode); small ones always in memory */
 } runner_options;
 
@@ -24,6 +24,8 @@ typedef struct memory_plan {
     uint64_t weights_mapped, weights_copied, kv_bytes, kv_bytes_per_token, scratch, total, available;
     uint64_t weights_packed;  /* for fast products, in place of the mapped ones: in a mapped file, or in memory (then part of total) */
     bool packed_in_file, packed_copied; /* copied: out of the file into large pages, and counted in total */
+    uint64_t weights_in_files; /* pages of files that every pass reads: the packed ones where they are a file, and what is not packed */
+    bool weights_reread;      /* they and `total` together are more than what is available: passes will read from disk; the caller says so */
     uint32_t context, cache_tokens, pages, batch_tokens;
     bool context_lowered; /* the model's own context did not fit; the caller says so */
 } memory_plan;

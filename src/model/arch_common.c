@@ -132,11 +132,23 @@ static bool read_rope_numbers(const json_t *rope, rope_spec *r, err *e) {
            read_factors(rope, "long_factor", r->long_factor, &r->n_factors, e);
 }
 
-static bool check_rope(rope_spec *r, uint32_t context, err *e) {
-    bool scaled = r->kind == ROPE_LINEAR || r->kind == ROPE_YARN || r->kind == ROPE_LLAMA3;
+/* YaRN that names both its original context and its factor says how long sessions may be, whatever else the file says: Qwen2.5's way
+ * to 131072 tokens is to add it to a config whose max_position_embeddings stays 32768. */
+static void stretch_yarn(model_spec *s) {
+    rope_spec *r = &s->rope;
+    if (r->kind != ROPE_YARN || !(r->original > 0)) return;
+    if (!(r->factor > 0)) r->factor = s->context / r->original; /* as published: the factor may be left to the two lengths */
+    double stretched = fmin(r->original * r->factor, 1u << 30);
+    if (stretched > s->context) s->context = (uint32_t)stretched;
+}
+
+static bool check_rope(model_spec *s, err *e) {
+    rope_spec *r = &s->rope;
+    stretch_yarn(s);
+    bool scaled = r->kind == ROPE_LINEAR || r->kind == ROPE_DYNAMIC || r->kind == ROPE_YARN || r->kind == ROPE_LLAMA3;
     if (!(r->theta > 0)) return err_set(e, ERR_FORMAT, "rope_theta is not positive") || err_got(e, "%g", r->theta);
     if (scaled && !(r->factor > 0)) return err_set(e, ERR_FORMAT, "rope scaling without a positive factor") || err_got(e, "%g", r->factor);
-    if (!(r->original > 0)) r->original = context;
+    if (!(r->original > 0)) r->original = s->context;
     return true;
 }
 
@@ -147,7 +159,7 @@ bool spec_read_hf_rope(const json_t *config, model_spec *s, uint32_t head, err *
     double partial = 1, own;
     bool ok = js_real(config, "partial_rotary_factor", &partial, e) && js_real(rope, "partial_rotary_factor", &partial, e) &&
               js_str(rope, "rope_type", &type, e) && rope_kind_of(type, &s->rope.kind, e) && read_rope_numbers(rope, &s->rope, e) &&
-              js_real(config, "original_max_position_embeddings", &s->rope.original, e) && check_rope(&s->rope, s->context, e);
+              js_real(config, "original_max_position_embeddings", &s->rope.original, e) && check_rope(s, e);
     json_decref(rope);
     own = head * partial;
     s->rope.dims = own > 0 && own < 1e6 ? (uint32_t)own : 0;
@@ -177,20 +189,33 @@ static bool gguf_required(const gguf *g, const char *arch_name, const char *key,
     return gguf_arch_int(g, arch_name, key, 1 << 30, out, e);
 }
 
+/* In GGUF attn_factor multiplies what YaRN's own rule gives; elsewhere it is all there is. yarn_ext_factor says how much of YaRN is
+ * wanted: in published files all of it. */
+static bool read_gguf_yarn(const gguf *g, const char *arch_name, rope_spec *r, err *e) {
+    double more = 1, ext = 1, log_multiplier = 0;
+    if (!gguf_arch_real(g, arch_name, "rope.scaling.yarn_log_multiplier", &log_multiplier, e) || !gguf_arch_real(g, arch_name, "rope.scaling.yarn_attn_factor", &more, e) ||
+        !gguf_arch_real(g, arch_name, "rope.scaling.yarn_ext_factor", &ext, e) || !gguf_arch_real(g, arch_name, "rope.scaling.yarn_beta_fast", &r->beta_fast, e) ||
+        !gguf_arch_real(g, arch_name, "rope.scaling.yarn_beta_slow", &r->beta_slow, e))
+        return false;
+    r->mscale = r->mscale_all_dim = log_multiplier * 10; /* 0.1 * mscale_all_dim is what the key holds */
+    if (r->kind != ROPE_YARN) return true;
+    if (ext >= 0 && ext != 1)
+        return err_set(e, ERR_UNSUPPORTED, "YaRN in part is not computed") || err_where(e, "%s.rope.scaling.yarn_ext_factor", arch_name) || err_expected(e, "1") || err_got(e, "%g", ext);
+    r->attention_scale = (r->attention_factor > 0 ? r->attention_factor : 1) * (more > 0 ? more : 1);
+    r->attention_factor = 0;
+    return true;
+}
+
 static bool read_gguf_rope(const gguf *g, const char *arch_name, model_spec *s, err *e) {
     char key[160];
     gguf_text type = { "none", 4 };
     rope_spec *r = &s->rope;
     *r = (rope_spec){ .theta = 10000, .low_freq = 1, .high_freq = 4, .beta_fast = 32, .beta_slow = 1, .truncate = true, .dims = s->head_dim };
-    double log_multiplier = 0;
     snprintf(key, sizeof key, "%s.rope.scaling.type", arch_name);
     if (!gguf_arch_real(g, arch_name, "rope.freq_base", &r->theta, e) || !gguf_str(g, key, &type, e) ||
         !gguf_arch_int(g, arch_name, "rope.dimension_count", 1 << 20, &r->dims, e) ||
         !gguf_arch_real(g, arch_name, "rope.scaling.factor", &r->factor, e) ||
-        !gguf_arch_real(g, arch_name, "rope.scaling.attn_factor", &r->attention_factor, e) ||
-        !gguf_arch_real(g, arch_name, "rope.scaling.yarn_log_multiplier", &log_multiplier, e) ||
-        !gguf_arch_real(g, arch_name, "rope.scaling.yarn_beta_fast", &r->beta_fast, e) ||
-        !gguf_arch_real(g, arch_name, "rope.scaling.yarn_beta_slow", &r->beta_slow, e))
+        !gguf_arch_real(g, arch_name, "rope.scaling.attn_factor", &r->attention_factor, e))
         return false;
     uint32_t original = 0;
     if (!gguf_arch_int(g, arch_name, "rope.scaling.original_context_length", 1 << 30, &original, e)) return false;
@@ -198,8 +223,7 @@ static bool read_gguf_rope(const gguf *g, const char *arch_name, model_spec *s, 
     char name[32];
     snprintf(name, sizeof name, "%.*s", (int)(type.len < 31 ? type.len : 31), type.data);
     if (strcmp(name, "none") != 0 && !rope_kind_of(name, &r->kind, e)) return false;
-    r->mscale = r->mscale_all_dim = log_multiplier * 10; /* 0.1 * mscale_all_dim is what the key holds */
-    return check_rope(r, s->context, e);
+    return read_gguf_yarn(g, arch_name, r, e) && check_rope(s, e);
 }
 
 static bool read_gguf_vocab(const gguf *g, model_spec *s, err *e) {

@@ -28,8 +28,8 @@ static tensor *attention(const fwd *f, const model *m, int il, const batch *b, t
     op_linear(f, (linear_args){ .y = { q, k, v }, .x = x, .w = { &l->q, &l->k, &l->v }, .n = 3 });
     if (l->q_norm.data) q = decoder_norm(f, q, &l->q_norm, s->eps);
     if (l->k_norm.data) k = decoder_norm(f, k, &l->k_norm, s->eps);
-    op_rope(f, (rope_args){ q, b, m->rope.table, s->heads, s->head_dim, 0 });
-    op_rope(f, (rope_args){ k, b, m->rope.table, s->kv_heads, s->head_dim, 0 });
+    op_rope(f, (rope_args){ q, b, m->rope.table, s->heads, s->head_dim, 0, m->rope.n });
+    op_rope(f, (rope_args){ k, b, m->rope.table, s->kv_heads, s->head_dim, 0, m->rope.n });
     tensor *y = fwd_tensor(f, x->rows, (uint64_t)s->heads * s->head_dim);
     op_attn(f, (attn_args){ .y = y, .q = q, .k = k, .v = v, .b = b, .kv = f->kv, .layer = (uint32_t)il, .heads = s->heads,
                             .kv_heads = s->kv_heads, .k_head = s->head_dim, .v_head = s->head_dim,

@@ -13,7 +13,7 @@ static tensor *queries(const fwd *f, const model *m, const layer *l, tensor *x) 
 static tensor *absorbed_queries(const fwd *f, const model *m, const layer *l, const batch *b, tensor *q) {
     const model_spec *s = &m->spec;
     uint32_t in = s->nope + s->rope_dim, out = s->kv_lora + s->rope_dim;
-    op_rope(f, (rope_args){ q, b, m->rope.table, s->heads, in, s->nope });
+    op_rope(f, (rope_args){ q, b, m->rope.table, s->heads, in, s->nope, m->rope.n });
     tensor *y = fwd_tensor(f, q->rows, (uint64_t)s->heads * out);
     op_linear_heads(f, (linear_heads_args){ .y = y, .x = q, .w = &l->k_b, .row0 = 0, .n_rows = l->k_b_by_rank ? s->kv_lora : s->nope,
                                             .y_step = out, .x_step = in, .transposed = !l->k_b_by_rank });
@@ -25,7 +25,7 @@ static tensor *absorbed_queries(const fwd *f, const model *m, const layer *l, co
 static tensor *latents(const fwd *f, const model *m, const layer *l, const batch *b, tensor *x) {
     const model_spec *s = &m->spec;
     tensor *kv = decoder_linear(f, x, &l->kv_a), *y = fwd_tensor(f, x->rows, kv->cols);
-    op_rope(f, (rope_args){ kv, b, m->rope.table, 1, 0, s->kv_lora });
+    op_rope(f, (rope_args){ kv, b, m->rope.table, 1, 0, s->kv_lora, m->rope.n });
     op_rmsnorm(f, (rmsnorm_args){ fwd_columns(f, y, 0, s->kv_lora), fwd_columns(f, kv, 0, s->kv_lora), &l->kv_a_norm, s->latent_eps });
     op_pack(f, (pack_args){ y, kv, 1, s->rope_dim, 0, s->kv_lora, 0, s->kv_lora });
     return y;

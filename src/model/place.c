@@ -57,7 +57,7 @@ uint64_t place_bytes(const model *m, const backend *b) {
     return l.bytes;
 }
 
-bool place_copies(uint64_t bytes, uint64_t spare) { return bytes <= spare / 2 && mem_has_large_pages(); }
+bool place_copies(uint64_t bytes, uint64_t spare) { return bytes <= spare && mem_has_large_pages(); }
 
 bool place_wants_file(const place_options *o, uint64_t bytes) { return *o->dir && bytes >= LEAST_FILE; }
 

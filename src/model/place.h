@@ -33,8 +33,8 @@ bool model_each_weight(const model *m, bool (*visit)(void *ctx, const weight *w,
 uint64_t place_bytes(const model *m, const backend *b);
 /* Whether they go into a file: where a folder is given, and they are too many to be made anew at every start. */
 bool place_wants_file(const place_options *o, uint64_t bytes);
-/* Whether a file of `bytes` should be copied into large pages, with `spare` bytes of memory to have: the copy and the system's own cache of the
- * file must both fit, so that the next start is quick too. */
+/* Whether a file of `bytes` should be copied into large pages, with `spare` bytes of memory to have beside everything else, the system's own
+ * cache of the file included, so that the next start is quick too. */
 bool place_copies(uint64_t bytes, uint64_t spare);
 /* digest: of the model (model_digest). NULL with a reason: no memory. */
 placement *place_weights(model *m, const backend *b, pool *p, const unsigned char digest[32], const place_options *o, err *e);

@@ -16,6 +16,7 @@ typedef struct rope_spec {
     double factor;
     double original;        /* original_max_position_embeddings; 0: not given */
     double attention_factor; /* multiplies cos and sin; 0: by the kind's own rule */
+    double attention_scale;  /* multiplies that (GGUF's attn_factor beside YaRN); 0: 1 */
     double low_freq, high_freq;                   /* llama3 */
     double beta_fast, beta_slow, mscale, mscale_all_dim; /* yarn */
     bool truncate;                                /* yarn: correction range rounded to whole dims */

@@ -10,7 +10,7 @@ typedef struct batch {
     const int32_t *id;            /* [T] token */
     const int32_t *pos;           /* [T] absolute position in its sequence */
     const int32_t *seq;           /* [T] index into pages */
-    const uint8_t *rope;          /* [T] which rope table of the model: 0, or 1 for the long factors of longrope; NULL: all 0 */
+    const uint8_t *rope;          /* [T] which rope table of the model (model/rope.h says when there are several); NULL: all 0 */
     size_t n_out;
     const int32_t *out;           /* [n_out] rows whose logits are wanted, ascending */
     const uint32_t *const *pages; /* [sequences] page numbers of each sequence, in order of position; NULL without a cache */

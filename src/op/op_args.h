@@ -27,7 +27,7 @@ typedef struct linear_heads_args {
 } linear_heads_args;
 
 /* In place on x[T, heads*step]: rotates 2*pairs elements from column h*step + off. tables[batch rope choice of the row]. */
-typedef struct rope_args { tensor *x; const batch *b; const rope_table *tables; uint32_t heads, step, off; } rope_args;
+typedef struct rope_args { tensor *x; const batch *b; const rope_table *tables; uint32_t heads, step, off, n_tables; /* 0: one */ } rope_args;
 
 /* y[t, h*y_step + y_off + i] = x[t, h*x_step + x_off + i] for i < width: moves parts of heads side by side. */
 typedef struct pack_args { tensor *y; tensor *x; uint32_t heads, width, y_step, y_off, x_step, x_off; } pack_args;

@@ -4,12 +4,13 @@
 void op_rope_check(const rope_args *a) {
     check_f32(a->x);
     assert(a->heads >= 1 && a->b && a->x->rows == a->b->T);
-    for (int i = 0; i < (a->b->rope ? 2 : 1); i++) {
+    uint32_t n = a->n_tables ? a->n_tables : 1;
+    for (uint32_t i = 0; i < n; i++) {
         uint64_t turned = 2 * (uint64_t)a->tables[i].pairs;
         assert((uint64_t)(a->heads - 1) * a->step + a->off + turned <= a->x->cols);
         assert(a->heads == 1 || a->step >= turned); /* in place: no element is turned twice */
     }
-    for (uint64_t t = 0; a->b->rope && t < a->b->T; t++) assert(a->b->rope[t] <= 1);
+    for (uint64_t t = 0; a->b->rope && t < a->b->T; t++) assert(a->b->rope[t] < n);
 }
 
 /* A rotation's transpose is the rotation back; mscale stays. In place, like the op. */

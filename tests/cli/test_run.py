@@ -73,6 +73,17 @@ class Run(CliCase):
         self.assertEqual(plan["total"], plan["kv_bytes"] + plan["scratch"] + plan["weights_copied"])
         self.assertIn("to allocate", self.answers("run", "-m", self.model, "--memory-plan"))
 
+    def test_a_memory_limit_lowers_a_context_that_nobody_asked_for(self):
+        plan = json.loads(self.answers("run", "-m", self.long, "--memory-plan", "--json"))
+        self.assertEqual((plan["context"], plan["context_lowered"], plan["weights_reread"]), (65536, False, False))
+        limit = plan["total"] + plan["weights_in_files"] - plan["kv_bytes"] + 8192 * plan["kv_bytes_per_token"]
+        lowered = json.loads(self.answers("run", "-m", self.long, "--memory-plan", "--json", "--memory-limit", limit))
+        self.assertEqual((lowered["context"], lowered["context_lowered"], lowered["total"] + lowered["weights_in_files"]), (8192, True, limit))
+        status, out, err = self.pingti("run", "-m", self.long, "--memory-limit", limit, "-n", "3", "--temp", "0", "hello")
+        self.assertEqual((status, len(out)), (0, 3), err)
+        self.assertIn("the context is lowered to 8192 of the model's 65536 tokens", err)
+        self.refused("run", "-m", self.long, "--memory-limit", limit, "-c", "8193", "hello", says=("MiB available", "MiB needed", "cache for 8256 tokens"))
+
     def test_what_does_not_fit_is_refused_with_both_numbers(self):
         self.refused("run", "-m", self.model, "-c", "256", "--memory-limit", "10k", "x", says=("0.0 MiB available", "MiB needed", "--ctx"))
         self.refused("run", "-m", self.model, "-c", "100000", "x", says=("256", "100000"))

@@ -72,13 +72,24 @@ static void pack_q3_k_scales(uint8_t *step, int r, const uint8_t *row) {
     for (int i = 0; i < SUBS; i++) step[64 + 16 * i + r] = (uint8_t)s.scale[i];
 }
 
+/* 64 bytes of low bits per row and step half, 32 of high bits: in the order in which a tile reads them, so that reading is one ascending
+ * stream of memory: low 4j and high 4j in turn, then the other low ones. */
+static void put_half(uint8_t *step, size_t at, int r, const uint8_t *low, const uint8_t *high, int n_lows) {
+    for (size_t j = 0; j < 8; j++) {
+        put4s(step, at + 128 * j, r, low + 4 * j, 1);
+        put4s(step, at + 128 * j + 64, r, high + 4 * j, 1);
+    }
+    if (n_lows == 2) put4s(step, at + 1024, r, low + 32, 8);
+}
+
 static void pack_super(dtype t, uint8_t *step, int r, const uint8_t *row) {
     switch (t) {
     case DTYPE_Q2_K:
         put2(step, 0, r, row + 80), put2(step, 32, r, row + 82), put1s(step, 64, r, row, 16), put4s(step, 320, r, row + 16, 16);
         break;
     case DTYPE_Q3_K:
-        put2(step, 0, r, row + 108), pack_q3_k_scales(step, r, row), put4s(step, 320, r, row + 32, 16), put4s(step, 1344, r, row, 8);
+        put2(step, 0, r, row + 108), pack_q3_k_scales(step, r, row);
+        put_half(step, 320, r, row + 32, row, 1), put4s(step, 1344, r, row + 64, 8);
         break;
     case DTYPE_Q4_K:
         put2(step, 0, r, row), put2(step, 32, r, row + 2), put1s(step, 64, r, row + 4, 12), put4s(step, 256, r, row + 16, 32);
@@ -87,7 +98,8 @@ static void pack_super(dtype t, uint8_t *step, int r, const uint8_t *row) {
         put2(step, 0, r, row), put2(step, 32, r, row + 2), put1s(step, 64, r, row + 4, 12), put4s(step, 256, r, row + 16, 40);
         break;
     case DTYPE_Q6_K:
-        put2(step, 0, r, row + 208), put1s(step, 64, r, row + 192, 16), put4s(step, 320, r, row, 48);
+        put2(step, 0, r, row + 208), put1s(step, 64, r, row + 192, 16);
+        put_half(step, 320, r, row, row + 128, 2), put_half(step, 1856, r, row + 64, row + 160, 2);
         break;
     default: /* IQ4_XS */
         put2(step, 0, r, row), put2(step, 32, r, row + 2), put1s(step, 64, r, row + 4, 4), put4s(step, 128, r, row + 8, 32);

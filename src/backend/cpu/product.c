@@ -1,5 +1,6 @@
 #include "backend/cpu/product.h"
 #include "backend/cpu/panel.h"
+#include <assert.h>
 #include <string.h>
 
 enum { EXACT_ROWS = 16, EXACT_TILE = 32, NEAR_BYTES = 384 << 10, /* activation rows of a block stay in the second-level cache */
@@ -35,9 +36,27 @@ static tile_plan plan_tiles(const panel_kernels *k, dtype t, uint64_t n) {
     return n > (uint64_t)tall && wide ? (tile_plan){ 2, wide } : (tile_plan){ 1, tall };
 }
 
+static void call_tile(const panel_kernels *k, dtype t, int panels, int rows, panel_call *c);
+
+/* Two panels one after another: wide tiles begin at a few rows, and the last block of a long batch may have fewer. */
+static void call_narrow(const panel_kernels *k, dtype t, int rows, panel_call *c) {
+    uint32_t outputs = panel_shape_of(t).rows;
+    panel_call second = *c;
+    second.w += second.panel_bytes;
+    second.prefetch = NULL;
+    if (second.bias) second.bias += outputs;
+    for (int i = 0; i < rows; i++) second.y[i] += outputs;
+    call_tile(k, t, 1, rows, c);
+    call_tile(k, t, 1, rows, &second);
+}
+
 static void call_tile(const panel_kernels *k, dtype t, int panels, int rows, panel_call *c) {
     panel_fn fn = k->tile[t][panels - 1][rows - 1];
     if (fn) return fn(c);
+    if (rows == 1) {
+        assert(panels == 2);
+        return call_narrow(k, t, rows, c);
+    }
     panel_call second = *c; /* a size without a kernel: two smaller ones */
     int half = (rows + 1) / 2;
     second.prefetch = NULL;

@@ -128,7 +128,7 @@ static void rotation(const bench *b) {
     for (uint32_t i = 0; i < pairs; i++) freq[i] = powf(10000, -(float)i / (float)pairs) * (below(50) ? 1 : 1e4f); /* beyond VMATH_TURN_MAX too */
     rope_table r[2] = { { pairs, freq, 1, below(2) }, { (pairs + 1) / 2, freq, 1.2f, below(2) } };
     tensor *x = random_tensor(b, T, heads * step), *other = copy_of(b, x);
-    rope_args a = { .x = x, .b = random_batch(b, T, 3000), .tables = r, .heads = heads, .step = step, .off = off };
+    rope_args a = { .x = x, .b = random_batch(b, T, 3000), .tables = r, .heads = heads, .step = step, .off = off, .n_tables = 2 };
     op_rope(&b->want, a);
     a.x = other;
     op_rope(&b->got, a);

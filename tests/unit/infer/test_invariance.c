@@ -66,7 +66,7 @@ static void compute_alone(model *m, dtype cache, precision p, expected *x) {
 static void make_sequences(const model *m, expected *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
         x[i].n = 2 + below(MAX_TOKENS - 2);
-        x[i].rope = m->rope.n == 2 && i % 2;
+        x[i].rope = (uint8_t)(i % m->rope.n);
         if (x[i].n > m->spec.context) x[i].n = m->spec.context;
         for (size_t t = 0; t < x[i].n; t++) x[i].tokens[t] = (int32_t)below(m->spec.vocab);
         if (i && below(2)) memcpy(x[i].tokens, x[0].tokens, sizeof(int32_t) * (x[i].n < N_PREFIX ? x[i].n : N_PREFIX));

@@ -60,7 +60,7 @@ static void fill_simple(good *g) {
     g->linear = (linear_args){ .y = { make(g, ROWS, OUT) }, .x = make(g, ROWS, IN), .w = { &g->w }, .n = 1 };
     g->linear_heads = (linear_heads_args){ .y = make(g, ROWS, 2 * 3), .x = make(g, ROWS, 2 * IN), .w = &g->heads_w, .row0 = 2, .n_rows = 3,
                                            .y_step = 3, .x_step = IN };
-    g->rope = (rope_args){ make(g, ROWS, 2 * 5), &g->b, g->tables, 2, 5, 1 };
+    g->rope = (rope_args){ make(g, ROWS, 2 * 5), &g->b, g->tables, 2, 5, 1, 2 };
     g->pack = (pack_args){ make(g, ROWS, 8), make(g, ROWS, 9), 2, 3, 4, 1, 5, 1 };
     g->swiglu = (swiglu_args){ make(g, ROWS, IN), make(g, ROWS, IN), make(g, ROWS, IN) };
     g->add = (add_args){ make(g, ROWS, IN), make(g, ROWS, IN), make(g, ROWS, IN) };

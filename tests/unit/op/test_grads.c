@@ -86,7 +86,7 @@ static void case_rope(grad_case *c) {
     tensor *x = case_input(c, "x", T, (uint64_t)(heads - 1) * step + off + 2 * pairs + case_count(c, 0, 3));
     case_set_output(c, x, c->in[0].width, c->in[0].off);
     c->in_place = true;
-    ARGS(c, rope, x, sequences(c, T), tables, heads, step, off);
+    ARGS(c, rope, x, sequences(c, T), tables, heads, step, off, 2);
 }
 
 static void case_pack(grad_case *c) {

@@ -1,0 +1,299 @@
+#include "infer/receipt.h"
+#include "backend/backend.h"
+#include "base/mem.h"
+#include <math.h>
+#include <string.h>
+
+static const char VERSION_KEY[] = "pingti_receipt", SEAL_KEY[] = "digest";
+
+/* ---- parameters: one row a member, so that writing and reading cannot disagree ---- */
+
+typedef enum member_kind { MEMBER_REAL, MEMBER_U32, MEMBER_SEED } member_kind;
+typedef struct member {
+    const char *name;
+    member_kind kind;
+    size_t offset; /* in sample_params */
+} member;
+
+#define AT(name) offsetof(sample_params, name)
+static const member members[] = {
+    { "temperature", MEMBER_REAL, AT(temperature) },
+    { "top_k", MEMBER_U32, AT(top_k) },
+    { "top_p", MEMBER_REAL, AT(top_p) },
+    { "min_p", MEMBER_REAL, AT(min_p) },
+    { "repeat_penalty", MEMBER_REAL, AT(repeat_penalty) },
+    { "repeat_last", MEMBER_U32, AT(repeat_last) },
+    { "presence_penalty", MEMBER_REAL, AT(presence_penalty) },
+    { "frequency_penalty", MEMBER_REAL, AT(frequency_penalty) },
+    { "seed", MEMBER_SEED, AT(seed) },
+};
+#undef AT
+enum { N_MEMBERS = sizeof members / sizeof *members };
+
+/* What sample_params holds beside the rows: the bias and what is only shown. A new parameter that changes answers must get a row, or receipts
+ * would leave it out: this stops the build until somebody has looked. */
+typedef struct known_params {
+    float temperature;
+    uint32_t top_k;
+    float top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
+    uint32_t repeat_last;
+    uint64_t seed;
+    const logit_bias *bias;
+    size_t n_bias;
+    uint32_t n_logprobs;
+    bool want_logprob;
+} known_params;
+_Static_assert(sizeof(sample_params) == sizeof(known_params), "sample_params changed: does infer/receipt.c tell all of it?");
+
+static json_t *member_json(const member *m, const sample_params *p) {
+    const char *at = (const char *)p + m->offset;
+    if (m->kind == MEMBER_REAL) return json_real(*(const float *)(const void *)at);
+    if (m->kind == MEMBER_U32) return json_integer(*(const uint32_t *)(const void *)at);
+    return json_sprintf("%llu", (unsigned long long)*(const uint64_t *)(const void *)at); /* text: JSON's integers end at 2^63 here */
+}
+
+static bool read_seed(const json_t *j, const char *name, uint64_t *out, err *e) {
+    const char *text = NULL;
+    if (!js_str(j, name, &text, e)) return false;
+    size_t n = text ? strlen(text) : 0;
+    char *end = NULL;
+    *out = n && n <= 20 && strspn(text, "0123456789") == n ? strtoull(text, &end, 10) : 0;
+    return end || err_set(e, ERR_FORMAT, "'%s' is not a number of up to 20 digits, as text", name);
+}
+
+static bool read_member(const member *m, const json_t *j, sample_params *p, err *e) {
+    char *at = (char *)p + m->offset;
+    double real = 0;
+    int64_t whole = 0;
+    if (!js_get(j, m->name)) return err_set(e, ERR_FORMAT, "a parameter is missing") || err_expected(e, "'%s'", m->name);
+    if (m->kind == MEMBER_SEED) return read_seed(j, m->name, (uint64_t *)(void *)at, e);
+    if (m->kind == MEMBER_U32) {
+        if (!js_int(j, m->name, 0, UINT32_MAX, &whole, e)) return false;
+        *(uint32_t *)(void *)at = (uint32_t)whole;
+        return true;
+    }
+    if (!js_real(j, m->name, &real, e)) return false;
+    *(float *)(void *)at = (float)real;
+    return true;
+}
+
+json_t *receipt_parameters(const generate_options *o, err *e) {
+    json_t *j = json_object(), *bias = json_array(), *stop = json_array();
+    for (size_t i = 0; i < N_MEMBERS; i++) json_object_set_new(j, members[i].name, member_json(&members[i], &o->sample));
+    for (size_t i = 0; i < o->sample.n_bias; i++) json_array_append_new(bias, json_pack("[i, f]", (int)o->sample.bias[i].id, (double)o->sample.bias[i].bias));
+    for (size_t i = 0; i < o->n_stop; i++) json_array_append_new(stop, json_string(o->stop[i]));
+    bool whole = json_array_size(stop) == o->n_stop && o->n_stop <= RECEIPT_MAX_STOPS;
+    json_object_set_new(j, "logit_bias", bias);
+    json_object_set_new(j, "stop", stop);
+    json_object_set_new(j, "max_tokens", json_integer((json_int_t)o->max_tokens));
+    json_object_set_new(j, "ignore_eos", json_boolean(o->ignore_stop));
+    json_object_set_new(j, "show_special", json_boolean(o->show_control));
+    if (whole) return j;
+    json_decref(j);
+    err_set(e, ERR_USAGE, "a receipt cannot hold these stop texts");
+    err_expected(e, "at most %d texts in UTF-8", RECEIPT_MAX_STOPS);
+    return NULL;
+}
+
+static const char *const PRECISIONS[] = { [PRECISION_EXACT] = "exact", [PRECISION_FAST] = "fast" };
+static const dtype CACHE_TYPES[] = { DTYPE_F16, DTYPE_Q8_0, DTYPE_F32 };
+
+json_t *receipt_engine(const runner *r) {
+    const memory_plan *p = runner_plan(r);
+    uint32_t room = p->context < p->cache_tokens ? p->context : p->cache_tokens;
+    return json_pack("{s:s, s:s, s:s, s:s, s:I}", "backend", runner_backend_name(r), "kernels", backend_kernels_name(), "precision", PRECISIONS[runner_precision(r)],
+                     "cache_type", dtype_name(kv_view_of(runner_kv((runner *)(uintptr_t)r))->type), "context", (json_int_t)room);
+}
+
+/* ---- tokens and the seal ---- */
+
+digest receipt_token_digest(const int32_t *ids, size_t n) {
+    digest_state s;
+    digest_begin(&s);
+    for (size_t i = 0; i < n; i++) {
+        unsigned char four[4] = { (unsigned char)ids[i], (unsigned char)(ids[i] >> 8), (unsigned char)(ids[i] >> 16), (unsigned char)(ids[i] >> 24) };
+        digest_put(&s, four, sizeof four);
+    }
+    return digest_end(&s);
+}
+
+json_t *receipt_tokens(const int32_t *ids, size_t n) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) json_array_append_new(list, json_integer(ids[i]));
+    return list;
+}
+
+static digest seal_of(const json_t *receipt) {
+    json_t *rest = json_copy((json_t *)(uintptr_t)receipt);
+    json_object_del(rest, SEAL_KEY);
+    char *text = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    digest d = digest_of(text ? text : "", text ? strlen(text) : 0);
+    free(text);
+    json_decref(rest);
+    return d;
+}
+
+void receipt_seal(json_t *receipt) {
+    json_object_set_new(receipt, VERSION_KEY, json_integer(RECEIPT_VERSION));
+    json_object_set_new(receipt, SEAL_KEY, json_string(seal_of(receipt).text));
+}
+
+/* ---- reading ---- */
+
+typedef struct field {
+    const char *part, *name; /* part NULL: of the receipt itself */
+    json_type type;
+    bool is_digest, optional;
+} field;
+
+static const field fields[] = {
+    { NULL, "model", JSON_OBJECT, 0, 0 },          { NULL, "build", JSON_OBJECT, 0, 0 },           { NULL, "engine", JSON_OBJECT, 0, 0 },
+    { NULL, "parameters", JSON_OBJECT, 0, 0 },     { NULL, "prompt", JSON_OBJECT, 0, 0 },          { NULL, "output", JSON_OBJECT, 0, 0 },
+    { NULL, "template", JSON_STRING, 1, 1 },       { "model", "path", JSON_STRING, 0, 0 },         { "model", "files", JSON_ARRAY, 0, 0 },
+    { "model", "digest", JSON_STRING, 1, 0 },      { "build", "version", JSON_STRING, 0, 0 },      { "build", "compiler", JSON_STRING, 0, 0 },
+    { "build", "program", JSON_STRING, 1, 0 },     { "engine", "backend", JSON_STRING, 0, 0 },     { "engine", "kernels", JSON_STRING, 0, 0 },
+    { "engine", "precision", JSON_STRING, 0, 0 },  { "engine", "cache_type", JSON_STRING, 0, 0 },  { "prompt", "form", JSON_STRING, 0, 0 },
+    { "prompt", "special", JSON_TRUE, 0, 0 },      { "prompt", "n", JSON_INTEGER, 0, 0 },          { "prompt", "digest", JSON_STRING, 1, 0 },
+    { "prompt", "tokens", JSON_ARRAY, 0, 1 },      { "parameters", "stop", JSON_ARRAY, 0, 0 },     { "parameters", "logit_bias", JSON_ARRAY, 0, 0 },
+    { "parameters", "ignore_eos", JSON_TRUE, 0, 0 }, { "parameters", "show_special", JSON_TRUE, 0, 0 }, { "output", "finish", JSON_STRING, 0, 0 },
+    { "parameters", "max_tokens", JSON_INTEGER, 0, 0 }, { "engine", "context", JSON_INTEGER, 0, 0 },
+    { "output", "n", JSON_INTEGER, 0, 0 },         { "output", "digest", JSON_STRING, 1, 0 },      { "output", "bytes", JSON_INTEGER, 0, 0 },
+    { "output", "text_digest", JSON_STRING, 1, 0 }, { "output", "tokens", JSON_ARRAY, 0, 1 },      { "output", "text", JSON_STRING, 0, 1 },
+};
+
+static bool has_field(const json_t *receipt, const field *f, err *e) {
+    const json_t *v = js_get(f->part ? js_get(receipt, f->part) : receipt, f->name);
+    const char *dot = f->part ? "." : "", *part = f->part ? f->part : "";
+    if (!v && f->optional) return true;
+    if (!v) return err_set(e, ERR_FORMAT, "a field of the receipt is missing") || err_expected(e, "'%s%s%s'", part, dot, f->name);
+    bool fits = f->type == JSON_TRUE ? json_is_boolean(v) : json_typeof(v) == f->type;
+    if (fits && f->type == JSON_STRING && strlen(json_string_value(v)) != json_string_length(v)) fits = f->part && strcmp(f->name, "text") == 0;
+    if (fits && (!f->is_digest || digest_valid(json_string_value(v)))) return true;
+    return err_set(e, ERR_FORMAT, "a field of the receipt is not what it should be") || err_where(e, "'%s%s%s'", part, dot, f->name) || (f->is_digest && err_expected(e, "%s and 64 hexadecimal digits", DIGEST_PREFIX));
+}
+
+static bool check_files(const json_t *files, err *e) {
+    size_t i;
+    const json_t *f;
+    json_array_foreach(files, i, f) {
+        const char *name = NULL, *d = NULL;
+        int64_t bytes = 0;
+        if (!js_str(f, "name", &name, e) || !js_str(f, "digest", &d, e) || !js_int(f, "bytes", 0, INT64_MAX, &bytes, e)) return false;
+        if (!json_is_object(f) || !name || !d || !digest_valid(d)) return err_set(e, ERR_FORMAT, "file %zu of the receipt's model has no name, or no digest", i);
+    }
+    return true;
+}
+
+static bool check_sealed(const json_t *receipt, err *e) {
+    const char *seal = json_string_value(js_get(receipt, SEAL_KEY));
+    digest d = seal_of(receipt);
+    if (seal && strcmp(seal, d.text) == 0) return true;
+    return err_set(e, ERR_FORMAT, "the receipt was changed after it was written, or is damaged") || err_expected(e, "%s", seal ? seal : "a field 'digest'") || err_got(e, "%s", d.text) ||
+           err_hint(e, "nothing was computed; get the receipt from where it was made");
+}
+
+static bool check_receipt(const json_t *r, err *e) {
+    int64_t version = 0;
+    if (!json_is_object(r) || !js_get(r, VERSION_KEY)) return err_set(e, ERR_FORMAT, "this is no receipt: it has no '%s'", VERSION_KEY) || err_hint(e, "`pingti run --receipt FILE` writes one");
+    if (!js_int(r, VERSION_KEY, INT64_MIN, INT64_MAX, &version, e)) return false;
+    if (version != RECEIPT_VERSION)
+        return err_set(e, ERR_UNSUPPORTED, "the receipt is of another version") || err_expected(e, "%d", RECEIPT_VERSION) || err_got(e, "%lld", (long long)version) || err_hint(e, "use the pingti that wrote it, or a newer one");
+    if (!check_sealed(r, e)) return false;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (!has_field(r, &fields[i], e)) return false;
+    return check_files(js_get(js_get(r, "model"), "files"), e);
+}
+
+json_t *receipt_read(const char *text, size_t n, const char *where, err *e) {
+    json_t *r = js_parse(text, n, where, e);
+    if (!r) return NULL;
+    receipt_request q;
+    if (check_receipt(r, e) && receipt_request_of(r, &q, e)) {
+        receipt_request_free(&q);
+        return r;
+    }
+    if (e && !e->where[0]) err_where(e, "%s", where);
+    json_decref(r);
+    return NULL;
+}
+
+/* ---- what is to be computed again ---- */
+
+static bool read_prompt(const json_t *receipt, receipt_request *q, err *e) {
+    const json_t *prompt = js_get(receipt, "prompt"), *list = js_get(prompt, "tokens");
+    size_t n = json_array_size(list);
+    if (!list) return true;
+    q->prompt = mem_must(n ? n : 1, sizeof *q->prompt);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = json_array_get(list, i);
+        if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > INT32_MAX) return err_set(e, ERR_FORMAT, "token %zu of the receipt's prompt is not an id", i);
+        q->prompt[i] = (int32_t)json_integer_value(v);
+    }
+    q->generate.prompt = q->prompt;
+    q->generate.n_prompt = n;
+    digest d = receipt_token_digest(q->prompt, n);
+    const char *said = json_string_value(js_get(prompt, "digest"));
+    return strcmp(d.text, said) == 0 || err_set(e, ERR_FORMAT, "the receipt's prompt is not what its digest says") || err_expected(e, "%s", said) || err_got(e, "%s", d.text);
+}
+
+static bool read_bias(const json_t *parameters, receipt_request *q, err *e) {
+    const json_t *list = js_get(parameters, "logit_bias");
+    size_t n = json_array_size(list);
+    q->bias = mem_must(n ? n : 1, sizeof *q->bias);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *pair = json_array_get(list, i), *id = json_array_get(pair, 0), *x = json_array_get(pair, 1);
+        if (json_array_size(pair) != 2 || !json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX || !json_is_number(x))
+            return err_set(e, ERR_FORMAT, "logit bias %zu of the receipt is not [id, bias]", i);
+        q->bias[i] = (logit_bias){ (int32_t)json_integer_value(id), (float)json_number_value(x) };
+    }
+    q->generate.sample.bias = q->bias;
+    q->generate.sample.n_bias = n;
+    return true;
+}
+
+static bool read_stops(const json_t *parameters, receipt_request *q, err *e) {
+    const json_t *list = js_get(parameters, "stop");
+    size_t n = json_array_size(list);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = json_array_get(list, i);
+        if (i == RECEIPT_MAX_STOPS || !json_is_string(v) || strlen(json_string_value(v)) != json_string_length(v))
+            return err_set(e, ERR_FORMAT, "the receipt's stop texts are not a list of up to %d texts", RECEIPT_MAX_STOPS);
+        q->stop[i] = json_string_value(v);
+    }
+    q->generate.stop = q->stop;
+    q->generate.n_stop = n;
+    return true;
+}
+
+static bool read_engine(const json_t *engine, receipt_request *q, err *e) {
+    const char *precision = json_string_value(js_get(engine, "precision")), *cache = json_string_value(js_get(engine, "cache_type"));
+    int64_t context = 0;
+    if (!js_int(engine, "context", 1, UINT32_MAX, &context, e)) return false;
+    q->runner.context = (uint32_t)context;
+    q->runner.backend = json_string_value(js_get(engine, "backend"));
+    q->runner.cache_type = DTYPE_COUNT;
+    for (size_t i = 0; i < sizeof CACHE_TYPES / sizeof *CACHE_TYPES; i++)
+        if (strcmp(dtype_name(CACHE_TYPES[i]), cache) == 0) q->runner.cache_type = CACHE_TYPES[i];
+    q->runner.precision = strcmp(precision, "exact") == 0 ? PRECISION_EXACT : PRECISION_FAST;
+    if (q->runner.cache_type == DTYPE_COUNT || strcmp(precision, PRECISIONS[q->runner.precision]) != 0)
+        return err_set(e, ERR_UNSUPPORTED, "the receipt names a precision or cache format that this build does not have") || err_got(e, "%.40s, %.40s", precision, cache);
+    return true;
+}
+
+bool receipt_request_of(const json_t *receipt, receipt_request *q, err *e) {
+    const json_t *p = js_get(receipt, "parameters");
+    int64_t most = 0;
+    *q = (receipt_request){ 0 };
+    bool ok = js_int(p, "max_tokens", 0, INT64_MAX, &most, e) && js_bool(p, "ignore_eos", &q->generate.ignore_stop, e) && js_bool(p, "show_special", &q->generate.show_control, e);
+    q->generate.max_tokens = (size_t)most;
+    for (size_t i = 0; ok && i < N_MEMBERS; i++) ok = read_member(&members[i], p, &q->generate.sample, e);
+    ok = ok && read_bias(p, q, e) && read_stops(p, q, e) && read_prompt(receipt, q, e) && read_engine(js_get(receipt, "engine"), q, e);
+    if (!ok) receipt_request_free(q);
+    return ok;
+}
+
+void receipt_request_free(receipt_request *q) {
+    free(q->prompt);
+    free(q->bias);
+    *q = (receipt_request){ 0 };
+}

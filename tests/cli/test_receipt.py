@@ -1,0 +1,242 @@
+"""Answer receipts: `run --receipt` and `replay`: the same bytes again, or what differs; tampered and hostile receipts."""
+import hashlib
+import json
+import os
+import shutil
+import unittest
+from pathlib import Path
+
+import tiny_model
+from cli_case import CliCase
+
+SAME, DIFFERS, CANNOT = 0, 1, 2
+
+
+def canonical(v):
+    """Compact, keys sorted, reals with 17 digits: the text that the seal is of."""
+    if isinstance(v, dict):
+        return "{" + ",".join(json.dumps(k) + ":" + canonical(v[k]) for k in sorted(v)) + "}"
+    if isinstance(v, list):
+        return "[" + ",".join(map(canonical, v)) + "]"
+    if isinstance(v, float):
+        text = "%.17g" % v
+        text = text if set(text) & set(".e") else text + ".0"
+        return text.replace("e+", "e")
+    return json.dumps(v, ensure_ascii=False)
+
+
+def seal(receipt):
+    """The receipt with the seal that its other fields ask for, as somebody who knows the format would forge it."""
+    rest = {k: v for k, v in receipt.items() if k != "digest"}
+    return {**rest, "digest": "blake2b-256:" + hashlib.blake2b(canonical(rest).encode(), digest_size=32).hexdigest()}
+
+
+class Receipt(CliCase):
+    def setUp(self):
+        self.file = self.home / f"{self.id().rsplit('.', 1)[1]}.json"
+
+    def receipt(self, *arguments, prompt="hello world", **more):
+        self.text = self.answers("run", "-m", self.model, "-q", "-n", "30", "--receipt", self.file, *arguments, prompt, **more)
+        return json.loads(self.file.read_text())
+
+    def replay(self, *arguments, status=SAME, **more):
+        got, out, err = self.pingti("replay", "--json", "-q", *arguments, self.file, **more)
+        self.assertEqual(got, status, out.decode() + err)
+        return json.loads(out)
+
+    def finding(self, result, what):
+        return next(f for f in result["findings"] if f["what"] == what)
+
+    def cannot(self, *arguments, says=(), file=None, **more):
+        got, out, err = self.pingti("replay", file or self.file, *arguments, **more)
+        self.assertEqual((got, out), (CANNOT, b""), err)
+        for word in [says] if isinstance(says, str) else says:
+            self.assertIn(word, err)
+        return err
+
+    def change(self, edit, sealed=True):
+        receipt = json.loads(self.file.read_text())
+        edit(receipt)
+        self.file.write_text(json.dumps(seal(receipt) if sealed else receipt))
+
+    def test_the_same_bytes_again(self):
+        r = self.receipt("--temp", "1.3", "--top-k", "50", "--min-p", "0.01", "--seed", "77", "--repeat-penalty", "1.1", "--logit-bias", "300=2.5", "--stop", "qqqq")
+        self.assertEqual(r["model"]["files"][0]["digest"], "blake2b-256:" + hashlib.blake2b(Path(self.model).read_bytes(), digest_size=32).hexdigest())
+        self.assertEqual(r["output"]["text_digest"], "blake2b-256:" + hashlib.blake2b(self.text.encode(), digest_size=32).hexdigest())
+        self.assertEqual((r["parameters"]["seed"], r["parameters"]["stop"], r["parameters"]["logit_bias"]), ("77", ["qqqq"], [[300, 2.5]]))
+        self.assertNotIn(self.text, self.file.read_text())
+        for more in (["-t", "1"], ["-t", "3"]):
+            result = self.replay(*more)
+            self.assertTrue(result["same"])
+            self.assertEqual(result["tokens"], 30)
+        status, out, err = self.pingti("replay", "-q", "--text", self.file)
+        self.assertEqual((status, out.decode()), (SAME, self.text))
+        self.assertIn("The same answer: 30 tokens", err)
+
+    def test_a_receipt_is_the_same_each_time(self):
+        first = self.receipt("--temp", "0", "--seed", "1")
+        self.assertEqual(self.receipt("--temp", "0", "--seed", "1", "-t", "2", "--batch", "3", "--json"), first)
+        self.assertEqual(os.stat(self.file).st_mode & 0o777, 0o600)
+        self.assertEqual([p.name for p in self.home.iterdir() if ".part" in p.name], [])
+
+    def test_every_mode_and_cache_format(self):
+        for more in (["--exact"], ["--cache-type", "q8_0"], ["--cache-type", "f32", "--exact"], ["-c", "100"], ["--chat", "--system", "S"], ["--special"], ["--ignore-eos"]):
+            self.receipt("--seed", "5", *more)
+            self.replay()
+
+    def test_a_seed_that_was_drawn_is_kept(self):
+        self.receipt("--temp", "1.5")
+        self.assertEqual(self.replay()["same"], True)
+
+    def test_text_on_request_shows_where_answers_part(self):
+        r = self.receipt("--seed", "5", "--receipt-text")
+        self.assertEqual((r["output"]["text"], len(r["output"]["tokens"])), (self.text, 30))
+
+        def other_seed(x):
+            x["parameters"]["seed"] = "6"
+        self.change(other_seed)
+        result = self.replay(status=DIFFERS)
+        self.assertGreaterEqual(result["first_difference"], 0)
+        self.assertFalse(self.finding(result, "text")["same"])
+
+    def test_private_receipts_need_the_prompt(self):
+        r = self.receipt("--receipt-private", "--chat", "--system", "S", "--seed", "3", prompt="secret words")
+        self.assertNotIn("tokens", r["prompt"])
+        self.assertNotIn("secret", self.file.read_text())
+        self.cannot(says=("private", "PROMPT"))
+        for arguments in (["--system", "S", self.file, "secret words"],):
+            status, out, err = self.pingti("replay", "-q", *arguments)
+            self.assertEqual(status, SAME, out.decode() + err)
+        status, out, _ = self.pingti("replay", "--system", "S", self.file, "-", stdin=b"secret words")
+        self.assertEqual(status, SAME, out)
+        for wrong in (["--system", "T", self.file, "secret words"], [self.file, "secret words"], ["--system", "S", self.file, "secret word"]):
+            status, out, _ = self.pingti("replay", "-q", *wrong)
+            self.assertEqual(status, DIFFERS)
+            self.assertIn(b"prompt    DIFFERS", out)
+        self.receipt("--temp", "0")
+        self.cannot("a prompt", says="holds its prompt")
+
+    def test_another_model_is_told_before_anything_is_computed(self):
+        model = str(self.home / "changing.gguf")
+        shutil.copy(self.model, model)
+        self.receipt("--temp", "0", "-m", model)
+        with open(model, "r+b") as f:  # one bit, in the middle of the weights
+            f.seek(-4000, os.SEEK_END)
+            byte = f.read(1)
+            f.seek(-1, os.SEEK_CUR)
+            f.write(bytes([byte[0] ^ 1]))
+        result = self.replay(status=DIFFERS)
+        self.assertFalse(self.finding(result, "model")["same"])
+        self.assertEqual(result["tokens"], 0)
+        self.assertTrue(self.replay("-m", self.model, status=DIFFERS)["findings"])  # other name, so another list of files
+        os.remove(model)
+        self.cannot(says=("receipt's model", "-m"))
+        shutil.copy(self.model, model)
+        self.replay()
+
+    def test_digests_of_files_are_remembered_and_never_by_replay(self):
+        os.utime(self.model, (1, 1))
+        old = {"HOME": str(self.home / "old")}
+        os.makedirs(old["HOME"], exist_ok=True)
+        first = self.receipt("--temp", "0", env=old)
+        kept = self.home / "old/.cache/pingti/digests"
+        if not kept.exists():  # the file's status changed a moment ago: it is read each time
+            self.assertFalse(first["model"]["remembered"])
+            return
+        self.assertTrue(self.receipt("--temp", "0", env=old)["model"]["remembered"])
+        kept.write_text(kept.read_text().replace(first["model"]["files"][0]["digest"], "blake2b-256:" + "0" * 64))
+        self.assertEqual(self.receipt("--temp", "0", env=old)["model"]["files"][0]["digest"], "blake2b-256:" + "0" * 64)
+        self.replay(status=DIFFERS, env=old)
+
+    def test_other_kernels_are_told(self):
+        r = self.receipt("--temp", "0", env={"PINGTI_ISA": "scalar"})
+        self.assertEqual(r["engine"]["kernels"], "scalar")
+        self.assertTrue(self.finding(self.replay(), "kernels")["same"])  # this machine has them: they are taken
+        status, _, err = self.pingti("replay", self.file)
+        self.assertIn("PINGTI_ISA=scalar", err)
+        best = self.receipt("--temp", "0")["engine"]["kernels"]
+        if best != "scalar":
+            result = self.pingti("replay", "--json", self.file, env={"PINGTI_ISA": "scalar"})
+            found = self.finding(json.loads(result[1]), "kernels")
+            self.assertEqual((found["same"], found["receipt"], found["here"], found["decides"]), (False, best, "scalar", False))
+
+        def elsewhere(x):
+            x["engine"]["kernels"] = "i8mm" if "avx" in best or best == "scalar" else "avx2"
+        self.change(elsewhere)
+        self.assertFalse(self.finding(json.loads(self.pingti("replay", "--json", self.file)[1]), "kernels")["same"])
+
+    def test_another_build_is_told_and_does_not_decide(self):
+        self.receipt("--temp", "0")
+
+        def other(x):
+            x["build"].update(version="9.9", program="blake2b-256:" + "1" * 64)
+        self.change(other)
+        result = self.replay()
+        self.assertEqual([f["what"] for f in result["findings"] if not f["same"]], ["version", "program"])
+
+    def test_tampered_receipts(self):
+        self.receipt("--temp", "0")
+        whole = self.file.read_bytes()
+
+        def edit(x):
+            x["parameters"]["temperature"] = 1.0
+        self.change(edit, sealed=False)
+        self.cannot(says=("changed after it was written", "expected:", "got:"))
+        for cut in (0, 1, 100, len(whole) // 2, len(whole) - 3):
+            self.file.write_bytes(whole[:cut])
+            self.cannot(says="JSON")
+        for text, says in ((b"[]", "no receipt"), (b"{}", "no receipt"), (b'{"pingti_receipt": 2}', "another version"), (b'{"pingti_receipt": 1}', "changed"),
+                           (b'{"pingti_receipt": {}}', "pingti_receipt"), (b"\xff\xfe", "JSON"), (b"[" * 100000, "deep")):
+            self.file.write_bytes(text)
+            self.cannot(says=says)
+        self.cannot(file=self.home / "absent.json", says="absent.json")
+        self.cannot(file=self.home, says=str(self.home))
+
+    def test_hostile_receipts_with_the_right_seal(self):
+        good = self.receipt("--temp", "0", "--stop", "zzz")
+        cases = []
+        for part in ("model", "build", "engine", "parameters", "prompt", "output"):
+            cases.append((lambda x, p=part: x.pop(p), f"'{part}'"))
+            cases.append((lambda x, p=part: x.update({p: []}), f"'{part}'"))
+            for name in good[part]:
+                if (part, name) in (("model", "remembered"), ("prompt", "tokens")):
+                    continue
+                cases.append((lambda x, p=part, n=name: x[p].pop(n), ""))
+                cases.append((lambda x, p=part, n=name: x[p].update({n: {"a": 1}}), ""))
+        cases += [(lambda x: x["prompt"].update(tokens=[-1]), "token 0"), (lambda x: x["prompt"].update(tokens=[1, "a"]), "token 1"),
+                     (lambda x: x["prompt"].update(tokens=[1, 2, 3]), "not what its digest says"), (lambda x: x["parameters"].update(seed="99999999999999999999999"), "seed"),
+                     (lambda x: x["parameters"].update(temperature=1e308), "temperature"), (lambda x: x["parameters"].update(temperature=-1), "temperature"),
+                     (lambda x: x["parameters"].update(top_k=-1), "top_k"), (lambda x: x["parameters"].update(logit_bias=[[1]]), "logit bias"),
+                     (lambda x: x["parameters"].update(logit_bias=[[10 ** 6, 1.0]]), "logit bias"), (lambda x: x["parameters"].update(stop=["a"] * 1000), "stop"),
+                     (lambda x: x["engine"].update(cache_type="q2_k"), "cache format"), (lambda x: x["engine"].update(precision="precise"), "precision"),
+                     (lambda x: x["engine"].update(context=0), "context"), (lambda x: x["engine"].update(context=10 ** 9), "context"),
+                     (lambda x: x["engine"].update(backend="cuda9"), "cuda9"), (lambda x: x["model"].update(path="/dev/zero"), ""),
+                     (lambda x: x["model"].update(path="/dev/stdin"), ""), (lambda x: x["parameters"].update(max_tokens=2 ** 62), "")]
+        for edit, says in cases:
+            self.file.write_text(json.dumps(good))
+            self.change(edit)
+            self.cannot(says=says)
+
+    def test_what_cannot_be_written(self):
+        self.refused("run", "-m", self.model, "-n", "2", "--receipt-private", "x", status=2, says="--receipt")
+        status, out, err = self.pingti("run", "-m", self.model, "-n", "2", "-q", "--temp", "0", "--receipt", self.home / "no/such/folder/r.json", "x")
+        self.assertEqual((status, len(out)), (1, 2))
+        self.assertIn("cannot write the receipt", err)
+        self.refused("run", "-m", self.model, "-n", "2", "--receipt", self.file, "--stop", os.fsdecode(b"\xff\xfe"), "x", status=2, says="UTF-8")
+
+    def test_a_directory_counts_all_its_files(self):
+        from cli_case import STORIES
+        if not STORIES.is_dir():
+            self.skipTest("no real model beside the checkout")
+        folder = self.home / "stories"
+        shutil.copytree(STORIES, folder)
+        r = self.receipt("--temp", "0", "-m", folder)
+        self.assertEqual({f["name"] for f in r["model"]["files"]}, {"config.json", "model.safetensors", "tokenizer.model"})
+        self.replay()
+        os.chmod(folder, 0o755)
+        (folder / "generation_config.json").write_text('{"eos_token_id": 5}')
+        self.assertFalse(self.finding(self.replay(status=DIFFERS), "model")["same"])
+
+
+if __name__ == "__main__":
+    unittest.main()
