@@ -1,7 +1,7 @@
 /* The engine's own exp, sine and cosine: a few fused multiply-adds written once here, so that a vector register gives the same bits
  * as this scalar code, which is their specification (libm's differ between systems). Polynomials are minimax fits. Pure functions.
  *   exp      within 1 ulp, subnormal results included; exp(-inf) = 0, exp(NaN) = NaN, above FLT_MAX infinity
- *   weight   2^x for x <= 0 within 3 * 2^-20 of its value, 2^-100 at least; weight(0) = 1, weight(NaN) = NaN
+ *   weight   2^x for x <= 0 within 2^-18 of its value, 2^-100 at least; weight(0) = 1, weight(NaN) = NaN
  *   sin, cos within 2^-23 of the true value up to VMATH_TURN_MAX, beyond it libm's */
 #ifndef PINGTI_TENSOR_VMATH_H
 #define PINGTI_TENSOR_VMATH_H

@@ -20,6 +20,7 @@ typedef struct attn_tile {
 
 /* One thread's memory. */
 typedef struct attn_scratch {
+    uint32_t *pos;            /* [rows] of the tile */
     char *q;                  /* scaled queries: [rows / STRIP_ROWS][k_chunks][STRIP_ROWS][STRIP_DEPTH] elements */
     float *score;             /* [STRIP_ROWS][ATTN_SPLIT] */
     char *weight;             /* of the scores, [STRIP_ROWS][ATTN_SPLIT] elements; score itself where both are floats */

@@ -24,8 +24,8 @@ OPERAND_OF(f16)
 OPERAND_OF(q8_k)
 OPERAND_OF(q8_v)
 
-static float weigh(const float *s, void *to, uint32_t lo, uint32_t hi, float *max, float *lane) {
-    float top = *max, shrink = 1, *w = to;
+static float weigh_row(const float *s, float *w, uint32_t lo, uint32_t hi, float *max, float *lane) {
+    float top = *max, shrink = 1;
     for (uint32_t i = lo; i < hi; i++) top = s[i] > top ? s[i] : top;
     if (top > *max) {
         shrink = vmath_weight(*max - top);
@@ -38,6 +38,10 @@ static float weigh(const float *s, void *to, uint32_t lo, uint32_t hi, float *ma
         w[i] = bf16_rounded(weight);
     }
     return shrink;
+}
+
+static void weigh(const float *s, void *w, uint32_t rows, uint32_t lo, uint32_t hi, float *max, float *lane, float *shrink) {
+    for (uint32_t r = 0; r < rows; r++) shrink[r] = weigh_row(s + r * ATTN_SPLIT, (float *)w + r * ATTN_SPLIT, lo, hi, max + r, lane + r * ATTN_LANES);
 }
 
 static const attn_fast scalar = {

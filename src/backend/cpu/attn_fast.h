@@ -16,9 +16,10 @@ typedef struct attn_fast {
     /* x[n] times scale -> a row of the left operand, [STRIP_DEPTH], n <= STRIP_DEPTH, padded to an even number. */
     void (*row)(const float *x, float scale, size_t n, void *to);
     operand_fn strip[STRIP_KINDS];
-    /* Scores s[lo, hi) of a step become a row w[ATTN_SPLIT] of the left operand, 0 where no score is; sums go to lane[i mod ATTN_LANES].
-     * Raises *max first; returns the factor by which the lanes shrank and y is to shrink, 1 mostly. w may be s. */
-    float (*weigh)(const float *s, void *w, uint32_t lo, uint32_t hi, float *max, float *lane);
+    /* For each row r: scores s[r][lo, hi) of a step become a row w[r][ATTN_SPLIT] of the left operand, 0 where no score is; sums go to
+     * lane[r][i mod ATTN_LANES]. Raises max[r] first; shrink[r] is the factor by which the lanes shrank and y is to shrink, 1
+     * mostly. w may be s where elements are floats. */
+    void (*weigh)(const float *s, void *w, uint32_t rows, uint32_t lo, uint32_t hi, float *max, float *lane, float *shrink);
     /* As vector_kernels.strip[], with operands on both sides; NULL: they are floats, and strip[STRIP_F32] serves. */
     strip_fn multiply;
 } attn_fast;

@@ -8,6 +8,7 @@
 /* What one block of rows of a tile sees of a step. */
 typedef struct block {
     uint32_t row, n;                          /* rows of the tile */
+    bool same;                                /* all see the slots of the first */
     uint32_t lo[STRIP_ROWS], hi[STRIP_ROWS];  /* slots; lo >= hi: none */
 } block;
 
@@ -20,11 +21,14 @@ static uint32_t chunk_rows(const attn_job *j, uint32_t chunk) {
     return left < STRIP_DEPTH ? left : STRIP_DEPTH;
 }
 
-static uint32_t position(const attn_job *j, const attn_tile *t, uint32_t row) { return (uint32_t)j->a->b->pos[t->token + row / t->n_heads]; }
+static void positions(const attn_job *j, const attn_tile *t, uint32_t *pos) {
+    for (uint32_t i = 0, r = 0; i < t->n_tokens; i++)
+        for (uint32_t h = 0; h < t->n_heads; h++) pos[r++] = (uint32_t)j->a->b->pos[t->token + i];
+}
 
-/* Keys [from, to) as far as the row sees them. */
-static bool sees(const attn_job *j, const attn_tile *t, uint32_t row, uint32_t from, uint32_t to, uint32_t *lo, uint32_t *hi) {
-    uint32_t pos = position(j, t, row), first = attn_first_key(j->a, pos);
+/* Keys [from, to) as far as a row at pos sees them. */
+static bool sees(const attn_job *j, uint32_t pos, uint32_t from, uint32_t to, uint32_t *lo, uint32_t *hi) {
+    uint32_t first = attn_first_key(j->a, pos);
     *lo = first > from ? first : from;
     *hi = pos + 1 < to ? pos + 1 : to;
     return *lo < *hi;
@@ -47,7 +51,7 @@ static void pack_queries(const attn_job *j, const attn_tile *t, char *to) {
 /* q[n, k_head] K[k_head, 64] -> score[n, 64], of the strips that some row sees. */
 static void scores(const attn_job *j, const block *b, const attn_scratch *s, const pages_of *p) {
     uint32_t lo = ATTN_SPLIT, hi = 0;
-    for (uint32_t r = 0; r < b->n; r++)
+    for (uint32_t r = 0; r < (b->same ? 1 : b->n); r++)
         if (b->lo[r] < b->hi[r]) {
             lo = b->lo[r] < lo ? b->lo[r] : lo;
             hi = b->hi[r] > hi ? b->hi[r] : hi;
@@ -71,23 +75,26 @@ static void values(const attn_job *j, const block *b, uint32_t first, uint32_t n
                                          .from = b->lo[first], .to = b->hi[first] });
 }
 
-/* Scores of a row become weights; what its sums so far are to shrink by. */
-static float weigh(const attn_job *j, const block *b, uint32_t r, const attn_scratch *s, const attn_partial *out) {
-    float *score = s->score + r * ATTN_SPLIT, *max = &out->max[b->row + r], *lane = s->lane + (b->row + r) * ATTN_LANES;
-    return j->fast ? j->fast->weigh(score, s->weight + r * ATTN_SPLIT * j->element, b->lo[r], b->hi[r], max, lane) : j->k->weigh(score, b->lo[r], b->hi[r], max, lane);
+/* Scores of rows that see the same slots become weights; what those rows have summed up so far shrinks with the maximum that rises. */
+static void weigh(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out) {
+    float *score = s->score + first * ATTN_SPLIT, *max = &out->max[b->row + first], *lane = s->lane + (b->row + first) * ATTN_LANES, shrink[STRIP_ROWS];
+    uint32_t lo = b->lo[first], hi = b->hi[first];
+    if (j->fast) j->fast->weigh(score, s->weight + first * ATTN_SPLIT * j->element, n, lo, hi, max, lane, shrink);
+    else
+        for (uint32_t r = 0; r < n; r++) shrink[r] = j->k->weigh(score + r * ATTN_SPLIT, lo, hi, max + r, lane + r * ATTN_LANES);
+    for (uint32_t r = 0; r < n; r++) {
+        float *y = out->y + (size_t)(b->row + first + r) * j->v_pad;
+        if (shrink[r] != 1) j->k->scale(y, shrink[r], y, j->v_pad);
+    }
 }
 
 static void block_step(const attn_job *j, const block *b, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
     scores(j, b, s, p);
-    for (uint32_t r = 0; r < b->n; r++) {
-        if (b->lo[r] >= b->hi[r]) continue;
-        float shrink = weigh(j, b, r, s, out);
-        float *y = out->y + (size_t)(b->row + r) * j->v_pad;
-        if (shrink != 1) j->k->scale(y, shrink, y, j->v_pad);
-    }
     for (uint32_t r = 0, n; r < b->n; r += n) {
-        for (n = 1; r + n < b->n && b->lo[r + n] == b->lo[r] && b->hi[r + n] == b->hi[r];) n++;
-        if (b->lo[r] < b->hi[r]) values(j, b, r, n, s, out, p);
+        for (n = b->same ? b->n : 1; r + n < b->n && b->lo[r + n] == b->lo[r] && b->hi[r + n] == b->hi[r];) n++;
+        if (b->lo[r] >= b->hi[r]) continue;
+        weigh(j, b, r, n, s, out);
+        values(j, b, r, n, s, out, p);
     }
 }
 
@@ -134,13 +141,14 @@ static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step,
 }
 
 static void tile_step(const attn_job *j, const attn_tile *t, uint32_t step, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
-    for (uint32_t row = 0; row < attn_rows(t); row += STRIP_ROWS) {
-        block b = { .row = row, .n = attn_rows(t) - row < STRIP_ROWS ? attn_rows(t) - row : STRIP_ROWS };
-        bool any = false;
-        for (uint32_t r = 0; r < b.n; r++) {
-            uint32_t from = step * ATTN_SPLIT;
-            if (!sees(j, t, row + r, from, from + ATTN_SPLIT, &b.lo[r], &b.hi[r])) b.lo[r] = b.hi[r] = from;
-            else any = true;
+    uint32_t rows = attn_rows(t), from = step * ATTN_SPLIT;
+    bool whole = s->pos[0] + 1 >= from + ATTN_SPLIT && attn_first_key(j->a, s->pos[rows - 1]) <= from; /* as nearly all pages of a long context */
+    for (uint32_t row = 0; row < rows; row += STRIP_ROWS) {
+        block b = { .row = row, .n = rows - row < STRIP_ROWS ? rows - row : STRIP_ROWS, .same = whole, .hi[0] = ATTN_SPLIT };
+        bool any = whole;
+        for (uint32_t r = 0; !whole && r < b.n; r++) {
+            if (sees(j, s->pos[row + r], from, from + ATTN_SPLIT, &b.lo[r], &b.hi[r])) any = true;
+            else b.lo[r] = b.hi[r] = from;
             b.lo[r] -= from;
             b.hi[r] -= from;
         }
@@ -160,7 +168,7 @@ static float fold(float *lane) {
 /* One segment of a tile, into out. */
 static void segment(const attn_job *j, const attn_tile *t, uint32_t segment, const attn_scratch *s, const attn_partial *out) {
     uint32_t rows = attn_rows(t), from = segment * ATTN_SEGMENT, to = from + ATTN_SEGMENT;
-    uint32_t first = attn_first_key(j->a, position(j, t, 0)), end = position(j, t, rows - 1) + 1;
+    uint32_t first = attn_first_key(j->a, s->pos[0]), end = s->pos[rows - 1] + 1;
     if (first > from) from = first;
     if (end < to) to = end;
     for (uint32_t r = 0; r < rows; r++) out->max[r] = -INFINITY;
@@ -180,9 +188,10 @@ static void begin(const attn_job *j, const attn_tile *t, const attn_partial *all
 }
 
 /* Adds a segment to what came before it, for the rows that see some of it. */
-static void merge_segment(const attn_job *j, const attn_tile *t, uint32_t segment, const attn_partial *all, const attn_partial *part) {
+static void merge_segment(const attn_job *j, const attn_tile *t, uint32_t segment, const attn_scratch *s, const attn_partial *part) {
+    const attn_partial *all = &s->all;
     for (uint32_t r = 0, lo, hi; r < attn_rows(t); r++) {
-        if (!sees(j, t, r, segment * ATTN_SEGMENT, (segment + 1) * ATTN_SEGMENT, &lo, &hi)) continue;
+        if (!sees(j, s->pos[r], segment * ATTN_SEGMENT, (segment + 1) * ATTN_SEGMENT, &lo, &hi)) continue;
         float max = part->max[r] > all->max[r] ? part->max[r] : all->max[r], a = power(j, all->max[r] - max), b = power(j, part->max[r] - max);
         all->sum[r] = fmaf(part->sum[r], b, all->sum[r] * a);
         j->k->blend(all->y + (size_t)r * j->v_pad, a, part->y + (size_t)r * j->v_pad, b, j->a->v_head);
@@ -203,6 +212,7 @@ void attn_piece(void *ctx, size_t piece, int worker) {
     const attn_tile *t = &j->tiles[j->pieces[piece][0]];
     const attn_scratch *s = &j->scratch[worker];
     uint32_t part = j->pieces[piece][1];
+    positions(j, t, s->pos);
     pack_queries(j, t, s->q);
     if (part != ATTN_WHOLE) {
         segment(j, t, t->segment + part, s, &t->parts[part]);
@@ -211,7 +221,7 @@ void attn_piece(void *ctx, size_t piece, int worker) {
     begin(j, t, &s->all);
     for (uint32_t i = t->segment; i < t->segment + t->n_segments; i++) {
         segment(j, t, i, s, &s->part);
-        merge_segment(j, t, i, &s->all, &s->part);
+        merge_segment(j, t, i, s, &s->part);
     }
     finish(j, t, &s->all);
 }
@@ -219,8 +229,9 @@ void attn_piece(void *ctx, size_t piece, int worker) {
 void attn_merge(void *ctx, size_t tile, int worker) {
     const attn_job *j = ctx;
     const attn_tile *t = &j->tiles[tile];
-    const attn_partial *all = &j->scratch[worker].all;
-    begin(j, t, all);
-    for (uint32_t i = 0; i < t->n_segments; i++) merge_segment(j, t, t->segment + i, all, &t->parts[i]);
-    finish(j, t, all);
+    const attn_scratch *s = &j->scratch[worker];
+    positions(j, t, s->pos);
+    begin(j, t, &s->all);
+    for (uint32_t i = 0; i < t->n_segments; i++) merge_segment(j, t, t->segment + i, s, &t->parts[i]);
+    finish(j, t, &s->all);
 }
