@@ -101,7 +101,7 @@ static void one_case(kernel_run *k, const head_shape *s, dtype type, uint32_t de
 
 void kernel_cases_attention(kernel_run *k) {
     static const dtype types[] = { DTYPE_F16, DTYPE_Q8_0 };
-    static const uint32_t where[][2] = { { 127, 1 }, { 2047, 1 }, { 8191, 1 }, { 0, 512 }, { 2048, 64 } }; /* depth, rows */
+    static const uint32_t where[][2] = { { 127, 1 }, { 2047, 1 }, { 8191, 1 }, { 0, 512 }, { 2048, 64 }, { 7680, 512 } }; /* depth, rows */
     char name[96];
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (size_t t = 0; t < 2; t++)

@@ -12,7 +12,7 @@ kv_view plan_view(const model *m, dtype cache_type) {
                       .k_head = spec_k_head(s), .v_head = spec_v_head(s), .shared_v = spec_is_mla(s) };
 }
 
-/* Activations of one pass: one layer at a time, the hidden rows on both sides of it, and the logits. */
+/* Activations of one pass, without what attention needs inside: one layer at a time, the hidden rows on both sides of it, and the logits. */
 static uint64_t scratch_bytes(const model_spec *s, uint64_t rows) {
     uint64_t q = (uint64_t)s->heads * (spec_is_mla(s) ? spec_k_head(s) + s->kv_lora + s->nope + s->rope_dim + s->v_dim : 3 * s->head_dim);
     uint64_t kv_cols = (uint64_t)spec_kv_heads(s) * (spec_k_head(s) + spec_v_head(s)) * 2;
@@ -67,6 +67,7 @@ bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, e
     p->context = o->context ? o->context : m->spec.context;
     p->scratch = scratch_bytes(&m->spec, p->batch_tokens);
     const backend *b = o->backend ? backend_find(o->backend) : backend_at(0);
+    if (b && b->attn_scratch) p->scratch += b->attn_scratch(&view, m->spec.heads, p->batch_tokens, (uint32_t)(o->threads ? o->threads : cpu_count()));
     p->weights_packed = b && o->precision == PRECISION_FAST ? place_bytes(m, b) : 0;
     p->packed_in_file = place_wants_file(&o->place, p->weights_packed);
     p->available = o->memory_limit ? o->memory_limit : cpu_memory_available();

@@ -32,6 +32,8 @@ typedef struct backend {
     uint64_t (*place_units)(const tensor *w);
     uint64_t (*place_unit_bytes)(const tensor *w);
     void (*place)(const tensor *w, uint64_t from, uint64_t to, void *at);
+    /* What attention needs of the pass's arena beside its outputs, at most; NULL: next to nothing. */
+    uint64_t (*attn_scratch)(const kv_view *kv, uint32_t heads, uint64_t rows, uint32_t threads);
 #define OP(NAME) void (*NAME)(const fwd *f, const NAME##_args *a);
 #include "op/ops.def"
 #undef OP

@@ -4,9 +4,11 @@
 
 enum {
     TILE_ROWS = 112,          /* rows of a tile at most: a page's K and V, read once, serve them from the nearest cache */
+    FAST_ROWS = 224,          /* and its operands, made once */
     TILE_HEADS = 28,
     TILE_BYTES = 256 << 10,   /* of one thread's queries and results, to stay in its own cache */
     PARTS_BYTES = 32 << 20,   /* of results of single segments */
+    PART_LISTS = 256,         /* bytes beside a result: its place in lists, alignment */
     ALONE = 20000,            /* fused multiply-adds of 16 lanes below which waking threads costs more than it gives */
 };
 
@@ -18,7 +20,8 @@ static void tile_size(const attn_job *j, uint32_t threads, uint32_t *heads, uint
     uint32_t group = a->heads / a->kv_heads, T = (uint32_t)a->q->rows, most = TILE_HEADS;
     while (most > 7 && (uint64_t)T * a->kv_heads * ((group + most - 1) / most) < threads) most /= 2;
     uint32_t parts = (group + most - 1) / most, row_bytes = (uint32_t)sizeof(float) * (j->k_chunks * STRIP_DEPTH + 2 * j->v_pad);
-    uint32_t rows = TILE_BYTES / row_bytes < TILE_ROWS ? TILE_BYTES / row_bytes : TILE_ROWS;
+    uint32_t rows = j->fast ? FAST_ROWS : TILE_ROWS;
+    if (rows > TILE_BYTES / row_bytes) rows = TILE_BYTES / row_bytes;
     *heads = (group + parts - 1) / parts;
     *tokens = at_least_one(rows / *heads);
     if (*tokens > ATTN_SPLIT) *tokens = ATTN_SPLIT;
@@ -58,7 +61,7 @@ static void make_pieces(attn_job *j, const fwd *f, uint32_t threads) {
     uint64_t segments = 0, bytes = 0;
     for (size_t i = 0; i < j->n_tiles; i++) {
         segments += j->tiles[i].n_segments;
-        bytes += (uint64_t)j->tiles[i].n_segments * attn_rows(&j->tiles[i]) * (j->v_pad + 2) * sizeof(float);
+        bytes += j->tiles[i].n_segments * ((uint64_t)attn_rows(&j->tiles[i]) * (j->v_pad + 2) * sizeof(float) + PART_LISTS);
     }
     bool split = threads > 1 && j->n_tiles < 8 * (size_t)threads && segments > j->n_tiles && bytes <= PARTS_BYTES;
     j->pieces = arena_must_raw(f->mem, split ? segments : j->n_tiles, sizeof *j->pieces);
@@ -75,12 +78,26 @@ static void make_pieces(attn_job *j, const fwd *f, uint32_t threads) {
 
 static attn_scratch new_scratch(const attn_job *j, const fwd *f) {
     size_t blocks = (j->rows + STRIP_ROWS - 1) / STRIP_ROWS;
-    attn_scratch s = { .q = arena_must_raw(f->mem, blocks * j->k_chunks * STRIP_ROWS * STRIP_DEPTH, sizeof(float)),
+    attn_scratch s = { .pos = arena_must_raw(f->mem, j->rows, sizeof *s.pos), .q = arena_must_raw(f->mem, blocks * j->k_chunks * STRIP_ROWS * STRIP_DEPTH, j->element),
                        .score = arena_must_raw(f->mem, STRIP_ROWS * ATTN_SPLIT, sizeof(float)),
                        .lane = arena_must_raw(f->mem, (size_t)j->rows * ATTN_LANES, sizeof(float)),
                        .all = new_partial(f, j->rows, j->v_pad), .part = new_partial(f, j->rows, j->v_pad) };
+    s.weight = j->element == sizeof(float) ? (char *)s.score : arena_must_raw(f->mem, STRIP_ROWS * ATTN_SPLIT, j->element);
     if (j->a->shared_v) s.turned = arena_must_raw(f->mem, (size_t)ATTN_SPLIT * j->v_pad, sizeof(float));
+    if (j->fast) {
+        s.keys = arena_must_raw(f->mem, ATTN_SPLIT / STRIP, j->key.strip_bytes);
+        s.values = arena_must_raw(f->mem, j->v_strips, j->value.strip_bytes);
+    }
     return s;
+}
+
+/* As much as the largest tiles take in every thread, and tiles of one row and head each. */
+uint64_t cpu_attn_scratch(const kv_view *kv, uint32_t heads, uint64_t rows, uint32_t threads) {
+    const uint64_t tile = FAST_ROWS > TILE_ROWS ? FAST_ROWS : TILE_ROWS, v_pad = ((uint64_t)kv->v_head + STRIP - 1) / STRIP * STRIP;
+    const uint64_t k_pad = ((uint64_t)kv->k_head + STRIP_DEPTH - 1) / STRIP_DEPTH * STRIP_DEPTH;
+    uint64_t per_row = k_pad + ATTN_LANES + 2 * (v_pad + 2) + 1, blocks = STRIP_ROWS * (k_pad + 2 * ATTN_SPLIT), page = ATTN_SPLIT * (k_pad + 2 * v_pad);
+    uint64_t lists = rows * heads * (sizeof(attn_tile) + sizeof(uint32_t[2])) + rows * sizeof(uint32_t[2]);
+    return PARTS_BYTES + lists + threads * ((tile * per_row + blocks + page) * sizeof(float) + sizeof(attn_scratch) + 4096);
 }
 
 /* Roughly: what the products of all rows take, in 16 lanes. */
@@ -90,14 +107,35 @@ static uint64_t work_of(const attn_args *a) {
     return keys * a->heads * (a->k_head + a->v_head) / 16;
 }
 
+/* How K and V are stored and multiplied. */
+static void choose_operands(attn_job *j, bool fast) {
+    const attn_args *a = j->a;
+    dtype t = a->kv->type;
+    j->k = vector_active();
+    j->fast = fast ? attn_fast_for(cpu_chosen_isa()) : NULL;
+    j->element = fast ? j->fast->bytes : sizeof(float);
+    j->key.stored = t == DTYPE_F32 ? STRIP_F32 : t == DTYPE_F16 ? STRIP_F16 : STRIP_Q8_K;
+    j->value.stored = a->shared_v || t == DTYPE_F32 ? STRIP_F32 : t == DTYPE_F16 ? STRIP_F16 : STRIP_Q8_V;
+    if (fast) {
+        strip_fn multiply = j->fast->multiply ? j->fast->multiply : j->k->strip[STRIP_F32];
+        size_t chunk = (size_t)STRIP * STRIP_DEPTH * j->element;
+        j->key = (attn_operand){ j->key.stored, multiply, chunk * j->k_chunks, chunk };
+        j->value = (attn_operand){ j->value.stored, multiply, chunk, chunk };
+    } else {
+        j->key = (attn_operand){ j->key.stored, j->k->strip[j->key.stored], a->kv->k_strip_bytes, dtype_block_bytes(t) * STRIP * STRIP_DEPTH / dtype_block_elems(t) };
+        j->value = (attn_operand){ j->value.stored, j->k->strip[j->value.stored], a->shared_v ? (size_t)ATTN_SPLIT * STRIP * sizeof(float) : a->kv->v_strip_bytes, 0 };
+    }
+}
+
 void cpu_attn(const fwd *f, const attn_args *a) {
     if (!a->kv) { /* training: the reference's own pass over the batch */
         ref_attn(f, a);
         return;
     }
     arena_mark mark = arena_mark_now(f->mem);
-    attn_job j = { .a = a, .k = vector_active(), .k_chunks = (a->k_head + STRIP_DEPTH - 1) / STRIP_DEPTH, .v_strips = (a->v_head + STRIP - 1) / STRIP };
+    attn_job j = { .a = a, .k_chunks = (a->k_head + STRIP_DEPTH - 1) / STRIP_DEPTH, .v_strips = (a->v_head + STRIP - 1) / STRIP };
     j.v_pad = j.v_strips * STRIP;
+    choose_operands(&j, f->precision == PRECISION_FAST);
     attn_store(f, a, j.k);
     bool alone = work_of(a) < ALONE;
     uint32_t threads = alone ? 1 : (uint32_t)pool_threads(f->pool);

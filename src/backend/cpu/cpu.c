@@ -22,6 +22,7 @@ const backend backend_cpu = {
     .place_units = place_units,
     .place_unit_bytes = panel_bytes,
     .place = place,
+    .attn_scratch = cpu_attn_scratch,
 #define OP(NAME) .NAME = cpu_##NAME,
 #include "op/ops.def"
 #undef OP

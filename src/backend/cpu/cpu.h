@@ -14,6 +14,8 @@ const cpu_kernels *cpu_active(void); /* kernels of cpu_chosen_isa() */
 #include "op/ops.def"
 #undef OP
 
+uint64_t cpu_attn_scratch(const kv_view *kv, uint32_t heads, uint64_t rows, uint32_t threads); /* backend.attn_scratch */
+
 /* Calls task(ctx, first row, end row) over n rows in pieces of `grain`. */
 typedef void (*rows_task)(void *ctx, uint64_t from, uint64_t to);
 void cpu_over_rows(const fwd *f, uint64_t n, uint64_t grain, rows_task task, void *ctx);

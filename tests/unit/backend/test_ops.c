@@ -94,32 +94,53 @@ static void spoil(const kv_view *kv, const batch *b, uint32_t per_seq) {
     free(x);
 }
 
-static void attention(const bench *b) {
-    static const dtype types[] = { DTYPE_F16, DTYPE_Q8_0, DTYPE_F32 };
-    bool shared = below(4) == 0, deep = below(3) == 0;
-    uint32_t kv_heads = shared ? 1 : between(1, 3), group = between(1, shared ? 33 : 8), T = below(3) ? between(1, 8) : between(1, MAX_T);
-    uint32_t k_head = between(1, shared ? 150 : 100), v_head = shared ? between(1, k_head) : between(1, 100), per_seq = deep ? MAX_PAGES / SEQS : 3;
-    kv_view kv = { .type = types[below(3)], .page_tokens = ATTN_SPLIT, .n_layers = 2, .n_heads = kv_heads, .k_head = k_head, .v_head = v_head, .shared_v = shared };
+/* kv: its shape; rows: positions and sequences of the batch, each sequence with per_seq pages. */
+static void compare_attention(bench *b, kv_view kv, batch *rows, uint32_t group, uint32_t window, uint32_t per_seq) {
     assert_true(kv_view_layout(&kv));
     kv.data = aligned_alloc(64, (MAX_PAGES * kv.page_bytes + 63) / 64 * 64);
     fill_cache(&kv, per_seq * SEQS);
-    uint32_t numbers[MAX_PAGES];
+    uint32_t numbers[MAX_PAGES], T = (uint32_t)rows->T;
     const uint32_t *pages[SEQS];
     for (uint32_t i = 0; i < MAX_PAGES; i++) numbers[i] = per_seq * SEQS - 1 - i;
     for (uint32_t s = 0; s < SEQS; s++) pages[s] = numbers + s * per_seq;
-    batch *rows = random_batch(b, T, per_seq * ATTN_SPLIT);
     rows->pages = pages;
     spoil(&kv, rows, per_seq);
-    tensor *y = random_tensor(b, T, kv_heads * group * v_head), *other = copy_of(b, y);
-    attn_args a = { .y = y, .q = random_tensor(b, T, kv_heads * group * k_head), .k = random_tensor(b, T, kv_heads * k_head),
-                    .v = shared ? NULL : random_tensor(b, T, kv_heads * v_head), .b = rows, .kv = &kv, .layer = 1, .heads = kv_heads * group,
-                    .kv_heads = kv_heads, .k_head = k_head, .v_head = v_head, .shared_v = shared, .scale = 0.3f,
-                    .window = below(3) ? 0 : between(1, below(2) ? 100 : 900) };
+    tensor *y = random_tensor(b, T, kv.n_heads * group * kv.v_head), *other = copy_of(b, y);
+    attn_args a = { .y = y, .q = random_tensor(b, T, kv.n_heads * group * kv.k_head), .k = random_tensor(b, T, kv.n_heads * kv.k_head),
+                    .v = kv.shared_v ? NULL : random_tensor(b, T, kv.n_heads * kv.v_head), .b = rows, .kv = &kv, .layer = 1, .heads = kv.n_heads * group,
+                    .kv_heads = kv.n_heads, .k_head = kv.k_head, .v_head = kv.v_head, .shared_v = kv.shared_v, .scale = 0.3f, .window = window };
+    b->want.precision = b->got.precision = below(2) ? PRECISION_FAST : PRECISION_EXACT;
     op_attn(&b->want, a);
     a.y = other;
-    op_attn(&b->got, a);
-    same(b, y, other, "attention");
+    fwd planned = b->got; /* in no more memory than is planned for it */
+    planned.mem = arena_new(b->got.backend->attn_scratch(&kv, a.heads, T, (uint32_t)pool_threads(b->got.pool)));
+    op_attn(&planned, a);
+    arena_free(planned.mem);
+    same(b, y, other, b->want.precision == PRECISION_FAST ? "fast attention" : "attention");
+    b->want.precision = b->got.precision = PRECISION_EXACT;
     free(kv.data);
+}
+
+static const dtype cache_types[] = { DTYPE_F16, DTYPE_Q8_0, DTYPE_F32 };
+
+static void attention(bench *b) {
+    bool shared = below(4) == 0, deep = below(3) == 0;
+    uint32_t kv_heads = shared ? 1 : between(1, 3), group = between(1, shared ? 33 : 8), T = below(3) ? between(1, 8) : between(1, MAX_T);
+    uint32_t k_head = between(1, shared ? 150 : 100), v_head = shared ? between(1, k_head) : between(1, 100), per_seq = deep ? MAX_PAGES / SEQS : 3;
+    kv_view kv = { .type = cache_types[below(3)], .page_tokens = ATTN_SPLIT, .n_layers = 2, .n_heads = kv_heads, .k_head = k_head, .v_head = v_head, .shared_v = shared };
+    compare_attention(b, kv, random_batch(b, T, per_seq * ATTN_SPLIT), group, below(3) ? 0 : between(1, below(2) ? 100 : 900), per_seq);
+}
+
+/* Rows of one tile of which only some see a segment: the later ones none of the first segment (their window has left it), or the
+ * earlier ones none of the second. */
+static void edges_of_segments(bench *b) {
+    static const struct { uint32_t first, window; } edges[] = { { ATTN_SEGMENT + 93, 100 }, { ATTN_SEGMENT - 7, 0 }, { ATTN_SEGMENT - 7, 3 } };
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
+        int32_t pos[16], seq[16] = { 0 };
+        for (int t = 0; t < 16; t++) pos[t] = (int32_t)edges[i].first + t;
+        kv_view kv = { .type = cache_types[below(3)], .page_tokens = ATTN_SPLIT, .n_layers = 2, .n_heads = 1, .k_head = 24, .v_head = 40 };
+        compare_attention(b, kv, &(batch){ .T = 16, .pos = pos, .seq = seq }, 2, edges[i].window, MAX_PAGES / SEQS);
+    }
 }
 
 static void rotation(const bench *b) {
@@ -216,6 +237,7 @@ static void the_cpu_backend_is_the_reference(void **state) {
             bench b = { .want = { .backend = backend_find("cpu_ref"), .mem = arena_new(0) }, .isa = cpu_isa_name((cpu_isa)isa) };
             b.got = (fwd){ .backend = backend_find("cpu"), .mem = b.want.mem, .pool = pool_new(1 + (int)below(4)) };
             attention(&b);
+            if (i < 4) edges_of_segments(&b);
             rotation(&b);
             along_rows(&b);
             routing(&b);

@@ -1,8 +1,9 @@
 /* Every vector kernel of every instruction set of this machine against its scalar definition, bit for bit: random lengths, tails and
  * addresses, ordinary and odd numbers. vmath.h itself is held against libm in double. */
 #include "unit/check.h"
-#include "backend/cpu/vector.h"
+#include "backend/cpu/attn_fast.h"
 #include "base/rng.h"
+#include "tensor/quant.h"
 #include "tensor/vmath.h"
 
 enum { MAX_N = 300, ROUNDS = 400 };
@@ -147,6 +148,104 @@ static void strips(const vector_kernels *k, strip_kind kind) {
     same(t0, t1, STRIP * STRIP, k, "a turned strip");
 }
 
+/* Element i of a row of a left operand; of column j of a right one, i being its row. */
+static float left(const attn_fast *f, const char *row, size_t i) {
+    float x;
+    uint16_t half;
+    if (f->bytes == 4) return memcpy(&x, row + 4 * i, sizeof x), x;
+    memcpy(&half, row + i / 2 * 4 + (i % 2 ? 0 : 2), sizeof half);
+    return bf16_to_f32(half);
+}
+static float right(const attn_fast *f, const char *b, size_t i, size_t j) {
+    float x;
+    uint16_t half;
+    if (f->bytes == 4) return memcpy(&x, b + (i * STRIP + j) * 4, sizeof x), x;
+    memcpy(&half, b + (i / 2 * STRIP + j) * 4 + (i % 2 ? 0 : 2), sizeof half);
+    return bf16_to_f32(half);
+}
+
+enum { FAST_ROWS = 17 };
+
+typedef struct operands {
+    float row[FAST_ROWS * STRIP_DEPTH], strip[STRIP_DEPTH * STRIP];
+} operands;
+
+static void fast_rows(const attn_fast *d, const attn_fast *f, operands *want, operands *got) {
+    float x[STRIP_DEPTH], scale = plain();
+    size_t n = 1 + below(STRIP_DEPTH), even = n + n % 2;
+    for (size_t r = 0; r < FAST_ROWS; r++) {
+        fill(x, n, below(2) ? plain : any);
+        for (size_t i = 0; i < n; i++) x[i] = fabsf(x[i] * scale) < 0x1p-126f ? 0 : x[i]; /* a processor takes subnormal numbers for zero before rounding */
+        d->row(x, scale, n, want->row + r * STRIP_DEPTH);
+        f->row(x, scale, n, (char *)got->row + r * STRIP_DEPTH * f->bytes);
+        for (size_t i = 0; i < even; i++) {
+            float a = left(d, (char *)(want->row + r * STRIP_DEPTH), i), b = left(f, (char *)got->row + r * STRIP_DEPTH * f->bytes, i);
+            if (!same_float(a, b) && !(a == 0 && b == 0)) fail_msg("fast row on %s: element %zu of %zu is %a, by definition %a", f->name, i, n, (double)b, (double)a);
+        }
+    }
+}
+
+static void fast_strips(const attn_fast *d, const attn_fast *f, operands *want, operands *got, strip_kind kind) {
+    static _Alignas(64) unsigned char b[STRIP_DEPTH * STRIP * 4];
+    size_t n = 1 + below(STRIP_DEPTH), even = n + n % 2;
+    random_strip(kind, b, sizeof b);
+    d->strip[kind]((const char *)b, (const char *)b, n, want->strip);
+    f->strip[kind]((const char *)b, (const char *)b, n, got->strip);
+    for (size_t i = 0; i < even; i++)
+        for (size_t j = 0; j < STRIP; j++) {
+            float x = right(d, (char *)want->strip, i, j), y = right(f, (char *)got->strip, i, j);
+            if (!same_float(x, y) && !(x == 0 && y == 0)) fail_msg("operand of strip kind %d on %s: row %zu of %zu, column %zu is %a, by definition %a", kind, f->name, i, n, j, (double)y, (double)x);
+        }
+}
+
+/* Rows of weights, and what they sum up to with a strip: from and to may fall between the two elements of a pair. */
+static void fast_products(const attn_fast *d, const attn_fast *f, cpu_isa isa, operands *want, operands *got) {
+    static float s[FAST_ROWS * ATTN_SPLIT], c0[FAST_ROWS * 40], c1[FAST_ROWS * 40];
+    float max0[FAST_ROWS], max1[FAST_ROWS], lane0[FAST_ROWS * ATTN_LANES], lane1[FAST_ROWS * ATTN_LANES], shrink0[FAST_ROWS], shrink1[FAST_ROWS];
+    uint32_t rows = 1 + below(FAST_ROWS), lo = below(2) ? 0 : below(ATTN_SPLIT), hi = below(2) ? ATTN_SPLIT : lo + 1 + below(ATTN_SPLIT - lo);
+    fill(s, FAST_ROWS * ATTN_SPLIT, plain);
+    for (int i = 0; i < FAST_ROWS; i++) max0[i] = max1[i] = below(3) ? plain() : -INFINITY;
+    for (int i = 0; i < FAST_ROWS * ATTN_LANES; i++) lane0[i] = lane1[i] = fabsf(plain());
+    d->weigh(s, want->row, rows, lo, hi, max0, lane0, shrink0);
+    f->weigh(s, got->row, rows, lo, hi, max1, lane1, shrink1);
+    for (uint32_t r = 0; r < rows; r++) {
+        assert_true(max0[r] == max1[r] && shrink0[r] == shrink1[r]);
+        for (size_t i = 0; i < ATTN_SPLIT; i++)
+            if (left(d, (char *)(want->row + r * ATTN_SPLIT), i) != left(f, (char *)got->row + r * ATTN_SPLIT * f->bytes, i)) fail_msg("fast weights on %s: row %u, key %zu", f->name, r, i);
+    }
+    for (uint32_t i = 0; i < rows * ATTN_LANES; i++) assert_true(lane0[i] == lane1[i]);
+    fill(c0, FAST_ROWS * 40, plain);
+    memcpy(c1, c0, sizeof c0);
+    random_strip(STRIP_F16, (unsigned char *)s, STRIP_DEPTH * STRIP * 2);
+    d->strip[STRIP_F16]((const char *)s, (const char *)s, STRIP_DEPTH, want->strip);
+    f->strip[STRIP_F16]((const char *)s, (const char *)s, STRIP_DEPTH, got->strip);
+    strip_args a = { .a = want->row, .b = (const char *)want->strip, .ahead = (const char *)want->strip, .c = c0, .rows = rows, .c_stride = 40, .from = lo, .to = hi, .fresh = below(2) };
+    scalar()->strip[STRIP_F32](&a);
+    a.a = got->row;
+    a.b = a.ahead = (const char *)got->strip;
+    a.c = c1;
+    (f->multiply ? f->multiply : vector_kernels_for(isa)->strip[STRIP_F32])(&a);
+    for (int i = 0; i < FAST_ROWS * 40; i++)
+        if (!same_float(c0[i], c1[i])) fail_msg("a product of operands on %s is %a, by definition %a", f->name, (double)c1[i], (double)c0[i]);
+}
+
+static void every_fast_kernel_is_its_definition(void **state) {
+    (void)state;
+    const attn_fast *d = attn_fast_for(CPU_SCALAR), *before = NULL;
+    for (int isa = CPU_SCALAR; isa < CPU_ISA_COUNT; isa++) {
+        const attn_fast *f = attn_fast_for((cpu_isa)isa);
+        if (!cpu_has_isa((cpu_isa)isa) || f == before) continue;
+        before = f;
+        for (int i = 0; i < ROUNDS / 4; i++) {
+            static _Alignas(64) operands want, got;
+            fast_rows(d, f, &want, &got);
+            for (int kind = 0; kind < STRIP_KINDS; kind++) fast_strips(d, f, &want, &got, (strip_kind)kind);
+            fast_products(d, f, (cpu_isa)isa, &want, &got);
+        }
+        printf("fast, %s: %d rounds\n", f->name, ROUNDS / 4);
+    }
+}
+
 static void every_kernel_is_its_definition(void **state) {
     (void)state;
     const vector_kernels *before = NULL;
@@ -182,6 +281,18 @@ static void exp_is_near_the_true_one(void **state) {
     assert_true(vmath_silu(-INFINITY) != vmath_silu(-INFINITY) && vmath_silu(-200) == 0 && vmath_silu(200) == 200 && vmath_sigmoid(-200) == 0);
 }
 
+static void weight_is_near_the_true_power(void **state) {
+    (void)state;
+    double worst = 0;
+    for (int i = 0; i <= 1000000; i++) {
+        float x = -100.0f * (float)i / 1000000;
+        worst = fmax(worst, fabs((double)vmath_weight(x) / exp2((double)x) - 1));
+    }
+    printf("weight: at most %.1e of its value away\n", worst);
+    assert_true(worst < 0x1p-18 && vmath_weight(0) == 1 && vmath_weight(-INFINITY) == 0x1p-100f && vmath_weight(-1e30f) == 0x1p-100f);
+    assert_true(vmath_weight(NAN) != vmath_weight(NAN));
+}
+
 static void sine_and_cosine_are_near_the_true_ones(void **state) {
     (void)state;
     double worst = 0;
@@ -200,7 +311,8 @@ static void sine_and_cosine_are_near_the_true_ones(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_kernel_is_its_definition), cmocka_unit_test(exp_is_near_the_true_one),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_kernel_is_its_definition), cmocka_unit_test(every_fast_kernel_is_its_definition), cmocka_unit_test(weight_is_near_the_true_power),
+                                        cmocka_unit_test(exp_is_near_the_true_one),
                                         cmocka_unit_test(sine_and_cosine_are_near_the_true_ones) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

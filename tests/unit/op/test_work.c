@@ -46,11 +46,14 @@ static void test_attention(void **state) {
     assert_true(kv_view_layout(&kv));
     tensor q = tensor_view_f32(memory, 3, 4 * 32), k = tensor_view_f32(memory, 3, 2 * 32), y = tensor_view_f32(memory + 1024, 3, 4 * 32);
     attn_args a = { .y = &y, .q = &q, .k = &k, .v = &k, .b = &b, .kv = &kv, .heads = 4, .kv_heads = 2, .k_head = 32, .v_head = 32 };
-    prof_work w = op_attn_work(NULL, &a);
+    const fwd exact = { .precision = PRECISION_EXACT }, fast = { .precision = PRECISION_FAST };
+    prof_work w = op_attn_work(&exact, &a);
     assert_int_equal(w.cache_bytes, (11 + 1) * kv.layer_bytes / 64);
     assert_int_equal(w.ops[OP_UNIT_F32], 2 * (10 + 11 + 1) * 4 * 64);
+    w = op_attn_work(&fast, &a);
+    assert_true(w.ops[OP_UNIT_F32] == 0 && w.ops[OP_UNIT_BF16] == 2 * (10 + 11 + 1) * 4 * 64);
     a.window = 4;
-    w = op_attn_work(NULL, &a);
+    w = op_attn_work(&exact, &a);
     assert_int_equal(w.cache_bytes, (5 + 1) * kv.layer_bytes / 64);
     assert_int_equal(w.ops[OP_UNIT_F32], 2 * (4 + 4 + 1) * 4 * 64);
 }
