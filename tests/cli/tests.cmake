@@ -2,7 +2,7 @@
 if(TARGET pingti)
   foreach(test test_options test_run test_text test_chat test_bench)
     add_test(NAME cli/${test} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/${test}.py)
-    set_tests_properties(cli/${test} PROPERTIES TIMEOUT 300 LABELS cli ENVIRONMENT "PINGTI_BINARY=$<TARGET_FILE:pingti>")
+    set_tests_properties(cli/${test} PROPERTIES TIMEOUT 300 LABELS cli ENVIRONMENT "PINGTI_BINARY=${PINGTI_TESTED}")
   endforeach()
   add_executable(cli_test_think ${CMAKE_CURRENT_LIST_DIR}/test_think.c ${PROJECT_SOURCE_DIR}/src/cli/chat_think.c)
   target_include_directories(cli_test_think PRIVATE ${PROJECT_SOURCE_DIR}/tests)

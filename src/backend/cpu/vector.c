@@ -5,6 +5,8 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include "backend/cpu/x86/vector_x86.h"
+#elif defined(__aarch64__)
+#include "backend/cpu/arm/arm.h"
 #endif
 
 static float at_f32(const char *b, size_t k, size_t j) {
@@ -130,6 +132,8 @@ const vector_kernels *vector_kernels_for(cpu_isa isa) {
 #if defined(__x86_64__)
     if (isa >= CPU_AVX512) return &vector_avx512;
     if (isa >= CPU_AVX2) return &vector_avx2;
+#elif defined(__aarch64__)
+    if (isa >= CPU_NEON) return &vector_neon;
 #endif
     return (void)isa, &scalar;
 }
