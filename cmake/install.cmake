@@ -6,5 +6,28 @@ install(TARGETS pingti_shared pingti_static LIBRARY DESTINATION ${CMAKE_INSTALL_
 if(TARGET pingti)
   install(TARGETS pingti RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+
+# Manual pages and completion are what the program itself prints. A sanitized one is not asked.
+if(TARGET pingti AND NOT PINGTI_SANITIZE AND NOT PINGTI_FUZZ AND NOT PINGTI_COVERAGE)
+  set(PINGTI_PAGES)
+  function(pingti_prints file folder)   # arguments of pingti...
+    add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/pages/${file} COMMAND pingti ${ARGN} > ${PROJECT_BINARY_DIR}/pages/${file}
+                       DEPENDS pingti COMMENT "Writing ${file}")
+    install(FILES ${PROJECT_BINARY_DIR}/pages/${file} DESTINATION ${folder})
+    set(PINGTI_PAGES ${PINGTI_PAGES} ${PROJECT_BINARY_DIR}/pages/${file} PARENT_SCOPE)
+  endfunction()
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/pages)
+  pingti_prints(pingti.1 ${CMAKE_INSTALL_MANDIR}/man1 man)
+  file(STRINGS ${PROJECT_SOURCE_DIR}/src/cli/commands.def commands REGEX "^COMMAND")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/commands.def)
+  foreach(line IN LISTS commands)
+    string(REGEX REPLACE "^COMMAND\\(([a-z0-9_]+).*" "\\1" command "${line}")
+    pingti_prints(pingti-${command}.1 ${CMAKE_INSTALL_MANDIR}/man1 man ${command})
+  endforeach()
+  pingti_prints(pingti ${CMAKE_INSTALL_DATADIR}/bash-completion/completions completion bash)
+  pingti_prints(_pingti ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions completion zsh)
+  pingti_prints(pingti.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d completion fish)
+  add_custom_target(pages ALL DEPENDS ${PINGTI_PAGES})
+endif()
 install(FILES ${PROJECT_SOURCE_DIR}/include/pingti.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${PROJECT_BINARY_DIR}/pingti.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
