@@ -43,7 +43,13 @@ static void put_prose(const char *text, buf *out) {
     put_string(text, out);
 }
 
-/* The left edge of a usage line's capitals is a placeholder: in italics. */
+static void put_sentence(const char *text, buf *out) {
+    size_t n = strlen(text);
+    put_prose(text, out);
+    buf_puts(out, n && text[n - 1] == '.' ? "\n" : ".\n");
+}
+
+/* Capitals in a usage line stand for something: in italics. */
 static void put_usage(const char *text, buf *out) {
     while (*text) {
         size_t n = 0;
@@ -98,8 +104,7 @@ static void put_option(const opt_row *r, buf *out) {
         if (alone) buf_putc(out, ']');
     }
     buf_putc(out, '\n');
-    put_prose(r->help, out);
-    buf_puts(out, ".\n");
+    put_sentence(r->help, out);
     if (has_default) {
         buf_puts(out, "Default: ");
         put_bold(r->value, out);
@@ -112,7 +117,9 @@ static void put_option(const opt_row *r, buf *out) {
 }
 
 static void put_options(const opt_spec *s, buf *out) {
-    buf_puts(out, ".SH OPTIONS\nA flag \\fB\\-\\-\\fIname\\fR is turned off again by \\fB\\-\\-no\\-\\fIname\\fR; a value follows as the next word or after an equals sign.\n");
+    buf_puts(out, ".SH OPTIONS\n");
+    if (s->n_parts)
+        buf_puts(out, "A flag \\fB\\-\\-\\fIname\\fR is turned off again by \\fB\\-\\-no\\-\\fIname\\fR; a value follows as the next word or after an equals sign.\n");
     for (size_t p = 0; p < s->n_parts; p++) {
         const opt_table *t = s->parts[p].table;
         buf_puts(out, ".SS ");
@@ -164,8 +171,7 @@ static void program_page(buf *out) {
         buf_puts(out, ".TP\n\\fBpingti\\-");
         put_string(name, out);
         buf_puts(out, "\\fR(1)\n");
-        put_prose(summary, out);
-        buf_puts(out, ".\n");
+        put_sentence(summary, out);
     }
     put_examples("  pingti run -m model.gguf --chat \"Why is the sky blue?\"\n  pingti chat -m model.gguf\n", out);
     buf_puts(out, surroundings);

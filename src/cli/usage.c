@@ -31,16 +31,14 @@ static void add_word(usage_place *p, const char *s, size_t n) {
 
 /* Every part of "a|b|c"; false, and nothing added, where one is no word. */
 static bool add_words(usage_place *p, const char *s, size_t n) {
+    usage_place more = *p;
     for (size_t i = 0, len; i <= n; i += len + 1) {
-        len = strcspn(s + i, "|");
-        if (len > n - i) len = n - i;
+        const char *bar = memchr(s + i, '|', n - i);
+        len = bar ? (size_t)(bar - s) - i : n - i;
         if (!is_word(s + i, len)) return false;
+        add_word(&more, s + i, len);
     }
-    for (size_t i = 0, len; i <= n; i += len + 1) {
-        len = strcspn(s + i, "|");
-        if (len > n - i) len = n - i;
-        add_word(p, s + i, len);
-    }
+    *p = more;
     return true;
 }
 
@@ -53,26 +51,33 @@ usage_place usage_value(const opt_row *r) {
     return p;
 }
 
+/* A word of a usage line without its brackets and dots. */
+typedef struct usage_word {
+    const char *at;
+    size_t n;
+    bool opens, closes; /* a bracket before or after it */
+} usage_word;
+
+static usage_word next_word(const char **line) {
+    usage_word w = { .at = *line, .n = strcspn(*line, " ") };
+    *line += w.n + strspn(*line + w.n, " ");
+    for (; w.n && strchr("[(", *w.at); w.at++, w.n--) w.opens = true;
+    for (; w.n && strchr("])", w.at[w.n - 1]); w.n--) w.closes = true;
+    while (w.n && w.at[w.n - 1] == '.') w.n--;
+    return w;
+}
+
+static bool is(usage_word w, const char *text) { return w.n == strlen(text) && memcmp(w.at, text, w.n) == 0; }
+
 usage_place usage_argument(const opt_spec *s, bool first) {
     usage_place words = { .kind = USAGE_NOTHING }, other = words;
-    bool value = false; /* the last word was an option that takes the next one */
-    const char *u = s->usage;
-    for (size_t n; *u; u += n + strspn(u + n, " ")) {
-        n = strcspn(u, " ");
-        const char *w = u;
-        size_t len = n;
-        bool closed = len && w[len - 1] == ']';
-        while (len && strchr("[(", *w)) w++, len--;
-        while (len && strchr("])", w[len - 1])) len--;
-        if (len > 3 && memcmp(w + len - 3, "...", 3) == 0) len -= 3;
-        if (len > 1 && *w == '-') {
-            value = !closed;
-            continue;
-        }
-        bool taken = value && len && isupper((unsigned char)*w) && *u != '[';
-        value = false;
-        if (taken || !len || *w == '|' || *w == '-' || (len == strlen(s->name) && memcmp(w, s->name, len) == 0) || (len == 7 && memcmp(w, "options", 7) == 0)) continue;
-        if (!add_words(&words, w, len) && other.kind == USAGE_NOTHING) other.kind = kind_of(w, len);
+    bool after_option = false; /* a word in capitals is its value then, as in "-m MODEL", but not in "[-m] MODEL" and "--kernels [REGEX]" */
+    for (const char *line = s->usage; *line;) {
+        usage_word w = next_word(&line);
+        bool value = after_option && !w.opens && w.n && isupper((unsigned char)*w.at), option = w.n > 1 && *w.at == '-';
+        after_option = option && !w.closes;
+        if (value || option || !w.n || is(w, "|") || is(w, "-") || is(w, "options") || is(w, s->name)) continue;
+        if (!add_words(&words, w.at, w.n) && other.kind == USAGE_NOTHING) other.kind = kind_of(w.at, w.n);
     }
     return first && words.kind == USAGE_WORDS ? words : other;
 }
