@@ -1,20 +1,24 @@
 include(GNUInstallDirs)
+# Components are what Debian packages hold: program, library (to run with), development (to build with).
 # pingti.pc finds its prefix from where it lies, so that `cmake --install --prefix` may put it anywhere.
 file(RELATIVE_PATH PINGTI_PC_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/pingti.pc.in ${PROJECT_BINARY_DIR}/pingti.pc @ONLY)
-install(TARGETS pingti_shared pingti_static LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS pingti_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT development)
+install(TARGETS pingti_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+install(FILES ${PROJECT_SOURCE_DIR}/include/pingti.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+install(FILES ${PROJECT_BINARY_DIR}/pingti.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 if(TARGET pingti)
-  install(TARGETS pingti RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS pingti RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 endif()
 
 # Manual pages and completion are what the program itself prints. A sanitized one is not asked.
 if(TARGET pingti AND NOT PINGTI_SANITIZE AND NOT PINGTI_FUZZ AND NOT PINGTI_COVERAGE)
   set(PINGTI_PAGES)
   function(pingti_prints file folder)   # arguments of pingti...
-    add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/pages/${file} COMMAND pingti ${ARGN} > ${PROJECT_BINARY_DIR}/pages/${file}
-                       DEPENDS pingti COMMENT "Writing ${file}")
-    install(FILES ${PROJECT_BINARY_DIR}/pages/${file} DESTINATION ${folder})
-    set(PINGTI_PAGES ${PINGTI_PAGES} ${PROJECT_BINARY_DIR}/pages/${file} PARENT_SCOPE)
+    set(page ${PROJECT_BINARY_DIR}/pages/${file})
+    add_custom_command(OUTPUT ${page} COMMAND pingti ${ARGN} > ${page} DEPENDS pingti COMMENT "Writing ${file}")
+    install(FILES ${page} DESTINATION ${folder} COMPONENT program)
+    set(PINGTI_PAGES ${PINGTI_PAGES} ${page} PARENT_SCOPE)
   endfunction()
   file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/pages)
   pingti_prints(pingti.1 ${CMAKE_INSTALL_MANDIR}/man1 man)
@@ -29,5 +33,3 @@ if(TARGET pingti AND NOT PINGTI_SANITIZE AND NOT PINGTI_FUZZ AND NOT PINGTI_COVE
   pingti_prints(pingti.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d completion fish)
   add_custom_target(pages ALL DEPENDS ${PINGTI_PAGES})
 endif()
-install(FILES ${PROJECT_SOURCE_DIR}/include/pingti.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(FILES ${PROJECT_BINARY_DIR}/pingti.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
