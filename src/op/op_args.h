@@ -38,7 +38,10 @@ typedef struct pack_args { tensor *y; tensor *x; uint32_t heads, width, y_step, 
  * window > 0: a row at position p sees keys at positions > p - window.
  * Keys are taken in order of position in steps of ATTN_SPLIT absolute positions (a page) with a running maximum (Milakov, Gimelshein
  * 2018), steps in segments of ATTN_SEGMENT positions, each with a result of its own; those are then added in order. A thread may
- * take a part of the segments: the split never moves with batch, chunk or threads. */
+ * take a part of the segments: the split never moves with batch, chunk or threads.
+ * Fast, with a cache: scores count powers of two (q scale log2(e)), and what is multiplied (q so scaled, K, the weights 2^(s - max), V) is
+ * rounded to bfloat16 first; sums of products and of weights are f32, chains as in exact mode. A processor's own bfloat16 products
+ * take sums below 2^-126 for zero. */
 enum { ATTN_SPLIT = 64, ATTN_SEGMENT = 512, ATTN_LANES = 16 };
 typedef struct attn_args {
     tensor *y; tensor *q; tensor *k; tensor *v;

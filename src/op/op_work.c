@@ -78,15 +78,16 @@ static uint64_t keys_seen(const attn_args *a, uint64_t from, uint64_t to, uint64
 }
 
 prof_work op_attn_work(const fwd *f, const attn_args *a) {
-    (void)f;
+    op_unit unit = a->kv && f->precision == PRECISION_FAST ? OP_UNIT_BF16 : OP_UNIT_F32;
     uint64_t keys = 0, pairs = 0, key_bytes = (uint64_t)a->kv_heads * (a->k_head + (a->shared_v ? 0 : a->v_head)) * sizeof(float);
     if (a->kv) key_bytes = a->kv->layer_bytes / a->kv->page_tokens;
     for (uint64_t t = 0, end; t < a->q->rows; t = end) {
         for (end = t + 1; end < a->q->rows && a->b->seq[end] == a->b->seq[t];) end++;
         keys += keys_seen(a, t, end, &pairs);
     }
-    return (prof_work){ .cache_bytes = keys * key_bytes, .row_bytes = f32_bytes(a->q) + f32_bytes(a->k) + (a->v ? f32_bytes(a->v) : 0) + f32_bytes(a->y),
-                        .ops[OP_UNIT_F32] = 2 * pairs * a->heads * (a->k_head + a->v_head) };
+    prof_work k = { .cache_bytes = keys * key_bytes, .row_bytes = f32_bytes(a->q) + f32_bytes(a->k) + (a->v ? f32_bytes(a->v) : 0) + f32_bytes(a->y) };
+    k.ops[unit] = 2 * pairs * a->heads * (a->k_head + a->v_head);
+    return k;
 }
 
 prof_work op_swiglu_work(const fwd *f, const swiglu_args *a) {

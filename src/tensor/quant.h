@@ -70,5 +70,7 @@ uint16_t f32_to_f16(float f);
 float bf16_to_f32(uint16_t h);
 uint16_t f32_to_bf16(float f);
 static inline uint16_t bf16_flushed(uint16_t h) { return h & 0x7f80 ? h : (uint16_t)(h & 0x8000); } /* subnormals are zero in fast products */
+/* Rounded to bfloat16, subnormal values to zero: what a processor's own bfloat16 products start from. */
+static inline float bf16_rounded(float x) { return bf16_to_f32(bf16_flushed(f32_to_bf16(x))); }
 float f8_e4m3_to_f32(uint8_t b); /* OCP FP8 E4M3FN: no infinity, 0x7f and 0xff are NaN */
 #endif

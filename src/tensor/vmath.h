@@ -1,6 +1,7 @@
 /* The engine's own exp, sine and cosine: a few fused multiply-adds written once here, so that a vector register gives the same bits
  * as this scalar code, which is their specification (libm's differ between systems). Polynomials are minimax fits. Pure functions.
  *   exp      within 1 ulp, subnormal results included; exp(-inf) = 0, exp(NaN) = NaN, above FLT_MAX infinity
+ *   weight   2^x for x <= 0 within 3 * 2^-20 of its value, 2^-100 at least; weight(0) = 1, weight(NaN) = NaN
  *   sin, cos within 2^-23 of the true value up to VMATH_TURN_MAX, beyond it libm's */
 #ifndef PINGTI_TENSOR_VMATH_H
 #define PINGTI_TENSOR_VMATH_H
@@ -49,6 +50,21 @@ static inline float vmath_exp(float x) {
     p = fmaf(fmaf(fmaf(p, r, VMATH_E4), r, VMATH_E3), r, VMATH_E2);
     p = fmaf(fmaf(p, r, 1.0f), r, 1.0f);
     return vmath_scale(p, (int32_t)n);
+}
+
+#define VMATH_WEIGHT_MIN -100.0f /* so that no product of a weight leaves the normal numbers */
+/* 2^r = 1 + W1 r + ... + W4 r^4, |r| <= 1/2 */
+#define VMATH_W1 0x1.62e12cp-1f
+#define VMATH_W2 0x1.ec0378p-3f
+#define VMATH_W3 0x1.c9fc46p-5f
+#define VMATH_W4 0x1.3a02ccp-7f
+
+static inline float vmath_weight(float x) {
+    if (x != x) return x;
+    x = VMATH_WEIGHT_MIN > x ? VMATH_WEIGHT_MIN : x;
+    float n = (x + VMATH_MAGIC) - VMATH_MAGIC, r = x - n;
+    float p = fmaf(fmaf(fmaf(fmaf(VMATH_W4, r, VMATH_W3), r, VMATH_W2), r, VMATH_W1), r, 1.0f);
+    return p * vmath_float((uint32_t)((int32_t)n + 127) << 23);
 }
 
 static inline float vmath_sigmoid(float x) { return 1.0f / (1.0f + vmath_exp(-x)); }

@@ -75,11 +75,16 @@ static void make_pieces(attn_job *j, const fwd *f, uint32_t threads) {
 
 static attn_scratch new_scratch(const attn_job *j, const fwd *f) {
     size_t blocks = (j->rows + STRIP_ROWS - 1) / STRIP_ROWS;
-    attn_scratch s = { .q = arena_must_raw(f->mem, blocks * j->k_chunks * STRIP_ROWS * STRIP_DEPTH, sizeof(float)),
+    attn_scratch s = { .q = arena_must_raw(f->mem, blocks * j->k_chunks * STRIP_ROWS * STRIP_DEPTH, j->element),
                        .score = arena_must_raw(f->mem, STRIP_ROWS * ATTN_SPLIT, sizeof(float)),
                        .lane = arena_must_raw(f->mem, (size_t)j->rows * ATTN_LANES, sizeof(float)),
                        .all = new_partial(f, j->rows, j->v_pad), .part = new_partial(f, j->rows, j->v_pad) };
+    s.weight = j->element == sizeof(float) ? (char *)s.score : arena_must_raw(f->mem, STRIP_ROWS * ATTN_SPLIT, j->element);
     if (j->a->shared_v) s.turned = arena_must_raw(f->mem, (size_t)ATTN_SPLIT * j->v_pad, sizeof(float));
+    if (j->fast) {
+        s.keys = arena_must_raw(f->mem, ATTN_SPLIT / STRIP, j->key.strip_bytes);
+        s.values = arena_must_raw(f->mem, j->v_strips, j->value.strip_bytes);
+    }
     return s;
 }
 
@@ -90,14 +95,35 @@ static uint64_t work_of(const attn_args *a) {
     return keys * a->heads * (a->k_head + a->v_head) / 16;
 }
 
+/* How K and V are stored and multiplied. */
+static void choose_operands(attn_job *j, bool fast) {
+    const attn_args *a = j->a;
+    dtype t = a->kv->type;
+    j->k = vector_active();
+    j->fast = fast ? attn_fast_for(cpu_chosen_isa()) : NULL;
+    j->element = fast ? j->fast->bytes : sizeof(float);
+    j->key.stored = t == DTYPE_F32 ? STRIP_F32 : t == DTYPE_F16 ? STRIP_F16 : STRIP_Q8_K;
+    j->value.stored = a->shared_v || t == DTYPE_F32 ? STRIP_F32 : t == DTYPE_F16 ? STRIP_F16 : STRIP_Q8_V;
+    if (fast) {
+        strip_fn multiply = j->fast->multiply ? j->fast->multiply : j->k->strip[STRIP_F32];
+        size_t chunk = (size_t)STRIP * STRIP_DEPTH * j->element;
+        j->key = (attn_operand){ j->key.stored, multiply, chunk * j->k_chunks, chunk };
+        j->value = (attn_operand){ j->value.stored, multiply, chunk, chunk };
+    } else {
+        j->key = (attn_operand){ j->key.stored, j->k->strip[j->key.stored], a->kv->k_strip_bytes, dtype_block_bytes(t) * STRIP * STRIP_DEPTH / dtype_block_elems(t) };
+        j->value = (attn_operand){ j->value.stored, j->k->strip[j->value.stored], a->shared_v ? (size_t)ATTN_SPLIT * STRIP * sizeof(float) : a->kv->v_strip_bytes, 0 };
+    }
+}
+
 void cpu_attn(const fwd *f, const attn_args *a) {
     if (!a->kv) { /* training: the reference's own pass over the batch */
         ref_attn(f, a);
         return;
     }
     arena_mark mark = arena_mark_now(f->mem);
-    attn_job j = { .a = a, .k = vector_active(), .k_chunks = (a->k_head + STRIP_DEPTH - 1) / STRIP_DEPTH, .v_strips = (a->v_head + STRIP - 1) / STRIP };
+    attn_job j = { .a = a, .k_chunks = (a->k_head + STRIP_DEPTH - 1) / STRIP_DEPTH, .v_strips = (a->v_head + STRIP - 1) / STRIP };
     j.v_pad = j.v_strips * STRIP;
+    choose_operands(&j, f->precision == PRECISION_FAST);
     attn_store(f, a, j.k);
     bool alone = work_of(a) < ALONE;
     uint32_t threads = alone ? 1 : (uint32_t)pool_threads(f->pool);

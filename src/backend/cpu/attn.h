@@ -2,8 +2,8 @@
  * tiles (attn_tile). Which rows and segments share a tile changes no result: every sum is the reference's. Memory is the pass's arena. */
 #ifndef PINGTI_BACKEND_CPU_ATTN_H
 #define PINGTI_BACKEND_CPU_ATTN_H
+#include "backend/cpu/attn_fast.h"
 #include "backend/cpu/cpu.h"
-#include "backend/cpu/vector.h"
 
 /* What segments of keys come to, for each row of a tile: y[rows][v_pad] and sum are relative to max. */
 typedef struct attn_partial {
@@ -20,16 +20,28 @@ typedef struct attn_tile {
 
 /* One thread's memory. */
 typedef struct attn_scratch {
-    float *q;                 /* scaled queries: [rows / STRIP_ROWS][k_chunks][STRIP_ROWS][STRIP_DEPTH] */
+    char *q;                  /* scaled queries: [rows / STRIP_ROWS][k_chunks][STRIP_ROWS][STRIP_DEPTH] elements */
     float *score;             /* [STRIP_ROWS][ATTN_SPLIT] */
+    char *weight;             /* of the scores, [STRIP_ROWS][ATTN_SPLIT] elements; score itself where both are floats */
+    char *keys, *values;      /* fast: the operands made of a page's K and V */
     float *lane;              /* [rows][ATTN_LANES] */
     float *turned;            /* shared_v: V of one page, F32 strips made from K */
     attn_partial all, part;
 } attn_scratch;
 
+/* How the inner loop meets the K or the V of a page: as it is stored (exact), or as operands made of it (fast). */
+typedef struct attn_operand {
+    strip_kind stored;
+    strip_fn multiply;
+    size_t strip_bytes, chunk_bytes; /* of a strip, of STRIP_DEPTH rows of it */
+} attn_operand;
+
 typedef struct attn_job {
     const attn_args *a;
     const vector_kernels *k;
+    const attn_fast *fast;    /* NULL: exact */
+    size_t element;           /* bytes of one of q's and the weights' elements */
+    attn_operand key, value;
     attn_tile *tiles;
     size_t n_tiles, n_pieces;
     uint32_t (*pieces)[2];    /* (tile, segment of it) or (tile, ATTN_WHOLE): what a thread takes at once */

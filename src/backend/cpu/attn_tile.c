@@ -15,8 +15,10 @@ typedef struct pages_of {
     const char *k, *v, *next_k, *next_v; /* this page's head, and the next one's to be fetched meanwhile */
 } pages_of;
 
-static strip_kind k_kind(dtype t) { return t == DTYPE_F32 ? STRIP_F32 : t == DTYPE_F16 ? STRIP_F16 : STRIP_Q8_K; }
-static strip_kind v_kind(dtype t) { return t == DTYPE_F32 ? STRIP_F32 : t == DTYPE_F16 ? STRIP_F16 : STRIP_Q8_V; }
+static uint32_t chunk_rows(const attn_job *j, uint32_t chunk) {
+    uint32_t left = j->a->k_head - chunk * STRIP_DEPTH;
+    return left < STRIP_DEPTH ? left : STRIP_DEPTH;
+}
 
 static uint32_t position(const attn_job *j, const attn_tile *t, uint32_t row) { return (uint32_t)j->a->b->pos[t->token + row / t->n_heads]; }
 
@@ -28,55 +30,58 @@ static bool sees(const attn_job *j, const attn_tile *t, uint32_t row, uint32_t f
     return *lo < *hi;
 }
 
-static void pack_queries(const attn_job *j, const attn_tile *t, float *to) {
+static void pack_queries(const attn_job *j, const attn_tile *t, char *to) {
     const attn_args *a = j->a;
+    size_t chunk = STRIP_ROWS * STRIP_DEPTH * j->element;
+    float scale = j->fast ? a->scale * VMATH_LOG2E : a->scale;
     for (uint32_t r = 0; r < attn_rows(t); r++) {
         const float *q = tensor_f32(a->q, t->token + r / t->n_heads) + (t->head + r % t->n_heads) * a->k_head;
-        float *block = to + (size_t)(r / STRIP_ROWS) * j->k_chunks * STRIP_ROWS * STRIP_DEPTH + r % STRIP_ROWS * STRIP_DEPTH;
+        char *row = to + r / STRIP_ROWS * j->k_chunks * chunk + r % STRIP_ROWS * STRIP_DEPTH * j->element;
         for (uint32_t c = 0; c < j->k_chunks; c++) {
-            uint32_t n = a->k_head - c * STRIP_DEPTH < STRIP_DEPTH ? a->k_head - c * STRIP_DEPTH : STRIP_DEPTH;
-            j->k->scale(q + c * STRIP_DEPTH, a->scale, block + (size_t)c * STRIP_ROWS * STRIP_DEPTH, n);
+            if (j->fast) j->fast->row(q + c * STRIP_DEPTH, scale, chunk_rows(j, c), row + c * chunk);
+            else j->k->scale(q + c * STRIP_DEPTH, scale, (float *)(void *)(row + c * chunk), chunk_rows(j, c));
         }
     }
 }
 
-static size_t chunk_bytes(dtype t) { return dtype_block_bytes(t) * STRIP * STRIP_DEPTH / dtype_block_elems(t); }
-
 /* q[n, k_head] K[k_head, 64] -> score[n, 64], of the strips that some row sees. */
 static void scores(const attn_job *j, const block *b, const attn_scratch *s, const pages_of *p) {
-    const attn_args *a = j->a;
     uint32_t lo = ATTN_SPLIT, hi = 0;
     for (uint32_t r = 0; r < b->n; r++)
         if (b->lo[r] < b->hi[r]) {
             lo = b->lo[r] < lo ? b->lo[r] : lo;
             hi = b->hi[r] > hi ? b->hi[r] : hi;
         }
-    const float *q = s->q + (size_t)(b->row / STRIP_ROWS) * j->k_chunks * STRIP_ROWS * STRIP_DEPTH;
+    size_t chunk = STRIP_ROWS * STRIP_DEPTH * j->element;
+    const char *q = s->q + b->row / STRIP_ROWS * j->k_chunks * chunk;
     for (uint32_t strip = lo / STRIP; strip * STRIP < hi; strip++)
         for (uint32_t c = 0; c < j->k_chunks; c++) {
-            uint32_t n = a->k_head - c * STRIP_DEPTH < STRIP_DEPTH ? a->k_head - c * STRIP_DEPTH : STRIP_DEPTH;
-            size_t at = strip * a->kv->k_strip_bytes + c * chunk_bytes(a->kv->type);
-            j->k->strip[k_kind(a->kv->type)](&(strip_args){ .a = q + (size_t)c * STRIP_ROWS * STRIP_DEPTH, .b = p->k + at, .ahead = p->next_k + at,
-                .c = s->score + strip * STRIP, .rows = b->n, .c_stride = ATTN_SPLIT, .from = 0, .to = n, .fresh = c == 0 });
+            size_t at = strip * j->key.strip_bytes + c * j->key.chunk_bytes;
+            j->key.multiply(&(strip_args){ .a = (const float *)(const void *)(q + c * chunk), .b = p->k + at, .ahead = p->next_k + at, .c = s->score + strip * STRIP,
+                                           .rows = b->n, .c_stride = ATTN_SPLIT, .from = 0, .to = chunk_rows(j, c), .fresh = c == 0 });
         }
 }
 
 /* y[n, v_head] += w[n, lo..hi) V[lo..hi), v_head] for rows that see the same slots. */
 static void values(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
-    const kv_view *kv = j->a->kv;
-    bool turned = j->a->shared_v;
-    size_t bytes = turned ? (size_t)ATTN_SPLIT * STRIP * sizeof(float) : kv->v_strip_bytes;
-    strip_fn strip = j->k->strip[turned ? STRIP_F32 : v_kind(kv->type)];
+    const char *w = s->weight + first * ATTN_SPLIT * j->element;
     for (uint32_t i = 0; i < j->v_strips; i++)
-        strip(&(strip_args){ .a = s->score + first * ATTN_SPLIT, .b = p->v + i * bytes, .ahead = p->next_v + i * bytes,
-                             .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad, .from = b->lo[first], .to = b->hi[first] });
+        j->value.multiply(&(strip_args){ .a = (const float *)(const void *)w, .b = p->v + i * j->value.strip_bytes, .ahead = p->next_v + i * j->value.strip_bytes,
+                                         .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad,
+                                         .from = b->lo[first], .to = b->hi[first] });
+}
+
+/* Scores of a row become weights; what its sums so far are to shrink by. */
+static float weigh(const attn_job *j, const block *b, uint32_t r, const attn_scratch *s, const attn_partial *out) {
+    float *score = s->score + r * ATTN_SPLIT, *max = &out->max[b->row + r], *lane = s->lane + (b->row + r) * ATTN_LANES;
+    return j->fast ? j->fast->weigh(score, s->weight + r * ATTN_SPLIT * j->element, b->lo[r], b->hi[r], max, lane) : j->k->weigh(score, b->lo[r], b->hi[r], max, lane);
 }
 
 static void block_step(const attn_job *j, const block *b, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
     scores(j, b, s, p);
     for (uint32_t r = 0; r < b->n; r++) {
         if (b->lo[r] >= b->hi[r]) continue;
-        float shrink = j->k->weigh(s->score + r * ATTN_SPLIT, b->lo[r], b->hi[r], &out->max[b->row + r], s->lane + (b->row + r) * ATTN_LANES);
+        float shrink = weigh(j, b, r, s, out);
         float *y = out->y + (size_t)(b->row + r) * j->v_pad;
         if (shrink != 1) j->k->scale(y, shrink, y, j->v_pad);
     }
@@ -92,15 +97,30 @@ static void turn_page(const attn_job *j, const char *k, float *to) {
     for (uint32_t slot = 0; slot < ATTN_SPLIT; slot += STRIP)
         for (uint32_t i = 0; i < j->v_strips; i++) {
             uint32_t n = j->a->v_head - i * STRIP < STRIP ? j->a->v_head - i * STRIP : STRIP;
-            j->k->transpose[k_kind(kv->type)](k + slot / STRIP * kv->k_strip_bytes, i * STRIP, n, to + ((size_t)i * ATTN_SPLIT + slot) * STRIP);
+            j->k->transpose[j->key.stored](k + slot / STRIP * kv->k_strip_bytes, i * STRIP, n, to + ((size_t)i * ATTN_SPLIT + slot) * STRIP);
         }
 }
 
-/* The pages of a step and of the one after it; without one there, nothing is fetched that is not there already. */
-static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step, uint32_t last, const attn_scratch *s) {
+/* Fast: the first `slots` slots of a page as operands. */
+static void make_operands(const attn_job *j, pages_of *p, uint32_t slots, const attn_scratch *s) {
+    const kv_view *kv = j->a->kv;
+    size_t chunk = STRIP_DEPTH / dtype_block_elems(kv->type) * dtype_block_bytes(kv->type) * STRIP, v_bytes = j->a->shared_v ? ATTN_SPLIT * STRIP * sizeof(float) : kv->v_strip_bytes;
+    for (uint32_t strip = 0; strip * STRIP < slots; strip++)
+        for (uint32_t c = 0; c < j->k_chunks; c++) {
+            size_t at = strip * kv->k_strip_bytes + c * chunk;
+            j->fast->strip[j->key.stored](p->k + at, p->next_k + at, chunk_rows(j, c), s->keys + strip * j->key.strip_bytes + c * j->key.chunk_bytes);
+        }
+    for (uint32_t i = 0; i < j->v_strips; i++)
+        j->fast->strip[j->value.stored](p->v + i * v_bytes, p->next_v + i * v_bytes, slots, s->values + i * j->value.strip_bytes);
+    p->k = p->next_k = s->keys;
+    p->v = p->next_v = s->values;
+}
+
+/* The pages of a step and of the one after it, for keys up to `end`; without one there, nothing is fetched that is not there already. */
+static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step, uint32_t end, const attn_scratch *s) {
     const attn_args *a = j->a;
     const uint32_t *pages = a->b->pages[a->b->seq[t->token]];
-    uint32_t page = pages[step], next = pages[step < last ? step + 1 : step];
+    uint32_t left = end - step * ATTN_SPLIT, slots = left < ATTN_SPLIT ? left : ATTN_SPLIT, page = pages[step], next = pages[left > ATTN_SPLIT ? step + 1 : step];
     pages_of p = { .k = kv_k(a->kv, page, a->layer, t->kv_head), .next_k = kv_k(a->kv, next, a->layer, t->kv_head) };
     if (a->shared_v) {
         turn_page(j, p.k, s->turned);
@@ -109,6 +129,7 @@ static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step,
         p.v = kv_v(a->kv, page, a->layer, t->kv_head);
         p.next_v = kv_v(a->kv, next, a->layer, t->kv_head);
     }
+    if (j->fast) make_operands(j, &p, slots, s);
     return p;
 }
 
@@ -127,6 +148,9 @@ static void tile_step(const attn_job *j, const attn_tile *t, uint32_t step, cons
     }
 }
 
+/* e^x; fast, where scores count powers of two, 2^x. */
+static float power(const attn_job *j, float x) { return j->fast ? vmath_weight(x) : vmath_exp(x); }
+
 static float fold(float *lane) {
     for (int half = ATTN_LANES / 2; half; half /= 2)
         for (int i = 0; i < half; i++) lane[i] += lane[i + half];
@@ -143,7 +167,7 @@ static void segment(const attn_job *j, const attn_tile *t, uint32_t segment, con
     memset(out->y, 0, (size_t)rows * j->v_pad * sizeof(float));
     memset(s->lane, 0, (size_t)rows * ATTN_LANES * sizeof(float));
     for (uint32_t step = from / ATTN_SPLIT; step * ATTN_SPLIT < to; step++) {
-        pages_of p = step_pages(j, t, step, (end - 1) / ATTN_SPLIT, s);
+        pages_of p = step_pages(j, t, step, end, s);
         tile_step(j, t, step, s, out, &p);
     }
     for (uint32_t r = 0; r < rows; r++) out->sum[r] = fold(s->lane + r * ATTN_LANES);
@@ -159,7 +183,7 @@ static void begin(const attn_job *j, const attn_tile *t, const attn_partial *all
 static void merge_segment(const attn_job *j, const attn_tile *t, uint32_t segment, const attn_partial *all, const attn_partial *part) {
     for (uint32_t r = 0, lo, hi; r < attn_rows(t); r++) {
         if (!sees(j, t, r, segment * ATTN_SEGMENT, (segment + 1) * ATTN_SEGMENT, &lo, &hi)) continue;
-        float max = part->max[r] > all->max[r] ? part->max[r] : all->max[r], a = vmath_exp(all->max[r] - max), b = vmath_exp(part->max[r] - max);
+        float max = part->max[r] > all->max[r] ? part->max[r] : all->max[r], a = power(j, all->max[r] - max), b = power(j, part->max[r] - max);
         all->sum[r] = fmaf(part->sum[r], b, all->sum[r] * a);
         j->k->blend(all->y + (size_t)r * j->v_pad, a, part->y + (size_t)r * j->v_pad, b, j->a->v_head);
         all->max[r] = max;

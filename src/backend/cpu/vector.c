@@ -1,27 +1,11 @@
 #include "backend/cpu/vector.h"
-#include "tensor/quant.h"
-#include "tensor/quant/formats.h"
+#include "backend/cpu/strip_at.h"
 #include "tensor/vmath.h"
-#include <string.h>
 #if defined(__x86_64__)
 #include "backend/cpu/x86/vector_x86.h"
 #elif defined(__aarch64__)
 #include "backend/cpu/arm/arm.h"
 #endif
-
-static float at_f32(const char *b, size_t k, size_t j) {
-    float x;
-    memcpy(&x, b + (k * STRIP + j) * sizeof x, sizeof x);
-    return x;
-}
-static float at_f16(const char *b, size_t k, size_t j) { return f16_to_f32(load_u16(b + (k * STRIP + j) * 2)); }
-static float at_q8_k(const char *b, size_t k, size_t j) {
-    const char *step = b + k / 32 * (34 * STRIP);
-    return f16_to_f32(load_u16(step + 2 * j)) * (float)((const signed char *)step)[2 * STRIP + k % 32 * STRIP + j];
-}
-static float at_q8_v(const char *b, size_t k, size_t j) {
-    return f16_to_f32(load_u16(b + 2 * k)) * (float)((const signed char *)b)[2 * STRIP_DEPTH + k * STRIP + j];
-}
 
 #define STRIP_OF(kind)                                                                                                 \
     static void strip_##kind(const strip_args *s) {                                                                    \

@@ -12,7 +12,7 @@ enum { STRIP = KV_STRIP, STRIP_DEPTH = ATTN_SPLIT, STRIP_ROWS = 14 };
  * STRIP_DEPTH rows once (Q8_V), 32 int8. */
 typedef enum strip_kind { STRIP_F32, STRIP_F16, STRIP_Q8_K, STRIP_Q8_V, STRIP_KINDS } strip_kind;
 typedef struct strip_args {
-    const float *a;    /* [rows][STRIP_DEPTH] */
+    const float *a;    /* [rows][STRIP_DEPTH]; for products of operands (attn_fast.h) those of their elements */
     const char *b;     /* the strip, from its row 0 on */
     const char *ahead; /* memory to be fetched meanwhile, laid out like b; b itself: nothing */
     float *c;          /* [rows], 32 floats each, c_stride floats apart */

@@ -28,16 +28,13 @@ void quant_bf16_from_f32(const float *src, void *dst, size_t n) {
     }
 }
 
-/* Rounded to bfloat16, subnormal values to zero: what a processor's own bfloat16 products start from. */
-static float rounded(float x) { return bf16_to_f32(bf16_flushed(f32_to_bf16(x))); }
-
 /* Pairs in order of k, the second element of a pair first: the order of VDPBF16PS (Intel SDM). A row of odd length ends with half a pair. */
 float quant_bf16_dot_f32(const void *w, const float *x, size_t n) {
     const char *p = w;
     float f = 0;
     for (size_t k = 0; k < n; k += 2, p += 4) {
-        if (k + 1 < n) f = fmaf(bf16_to_f32(bf16_flushed(load_u16(p + 2))), rounded(x[k + 1]), f);
-        f = fmaf(bf16_to_f32(bf16_flushed(load_u16(p))), rounded(x[k]), f);
+        if (k + 1 < n) f = fmaf(bf16_to_f32(bf16_flushed(load_u16(p + 2))), bf16_rounded(x[k + 1]), f);
+        f = fmaf(bf16_to_f32(bf16_flushed(load_u16(p))), bf16_rounded(x[k]), f);
     }
     return f;
 }

@@ -94,7 +94,7 @@ static void spoil(const kv_view *kv, const batch *b, uint32_t per_seq) {
     free(x);
 }
 
-static void attention(const bench *b) {
+static void attention(bench *b) {
     static const dtype types[] = { DTYPE_F16, DTYPE_Q8_0, DTYPE_F32 };
     bool shared = below(4) == 0, deep = below(3) == 0;
     uint32_t kv_heads = shared ? 1 : between(1, 3), group = between(1, shared ? 33 : 8), T = below(3) ? between(1, 8) : between(1, MAX_T);
@@ -115,10 +115,12 @@ static void attention(const bench *b) {
                     .v = shared ? NULL : random_tensor(b, T, kv_heads * v_head), .b = rows, .kv = &kv, .layer = 1, .heads = kv_heads * group,
                     .kv_heads = kv_heads, .k_head = k_head, .v_head = v_head, .shared_v = shared, .scale = 0.3f,
                     .window = below(3) ? 0 : between(1, below(2) ? 100 : 900) };
+    b->want.precision = b->got.precision = below(2) ? PRECISION_FAST : PRECISION_EXACT;
     op_attn(&b->want, a);
     a.y = other;
     op_attn(&b->got, a);
-    same(b, y, other, "attention");
+    same(b, y, other, b->want.precision == PRECISION_FAST ? "fast attention" : "attention");
+    b->want.precision = b->got.precision = PRECISION_EXACT;
     free(kv.data);
 }
 

@@ -8,6 +8,7 @@ typedef struct keys {
     const uint32_t *pages; /* NULL: rows of the batch, the first of the sequence being row0 */
     uint64_t row0;
     float *k, *v;          /* one head of one key, in f32 */
+    bool fast;
 } keys;
 
 static void store_row(const attn_args *a, uint64_t t) {
@@ -27,6 +28,8 @@ static void load_key(const keys *s, uint32_t h, uint32_t pos) {
         kv_get_k(kv, kv_k(kv, page, a->layer, h), slot, s->k);
         if (a->shared_v) memcpy(s->v, s->k, a->v_head * sizeof(float));
         else kv_get_v(kv, kv_v(kv, page, a->layer, h), slot, s->v);
+        for (uint32_t i = 0; s->fast && i < a->k_head; i++) s->k[i] = bf16_rounded(s->k[i]);
+        for (uint32_t i = 0; s->fast && i < a->v_head; i++) s->v[i] = bf16_rounded(s->v[i]);
     } else {
         const float *k = tensor_f32(a->k, s->row0 + pos) + h * a->k_head;
         memcpy(s->k, k, a->k_head * sizeof(float));
@@ -47,8 +50,11 @@ static float dot(const float *q, const float *k, uint32_t n) {
     return s;
 }
 
-static void rescale(partial *r, uint32_t n, float max) {
-    float shrink = vmath_exp(r->max - max);
+/* e^x; fast, where scores count powers of two, 2^x. */
+static float power(const keys *s, float x) { return s->fast ? vmath_weight(x) : vmath_exp(x); }
+
+static void rescale(const keys *s, partial *r, uint32_t n, float max) {
+    float shrink = power(s, r->max - max);
     for (int j = 0; j < ATTN_LANES; j++) r->lane[j] *= shrink;
     for (uint32_t i = 0; i < n; i++) r->y[i] *= shrink;
     r->max = max;
@@ -63,11 +69,12 @@ static void one_step(const keys *s, const float *q, uint32_t h, uint32_t from, u
         score[p - from] = dot(q, s->k, a->k_head);
         if (score[p - from] > max) max = score[p - from];
     }
-    if (max > r->max) rescale(r, a->v_head, max);
+    if (max > r->max) rescale(s, r, a->v_head, max);
     for (uint32_t p = from; p < to; p++) {
-        float w = vmath_exp(score[p - from] - r->max);
+        float w = power(s, score[p - from] - r->max);
         load_key(s, h, p);
         r->lane[p % ATTN_LANES] += w;
+        if (s->fast) w = bf16_rounded(w);
         for (uint32_t i = 0; i < a->v_head; i++) r->y[i] = fmaf(w, s->v[i], r->y[i]);
     }
 }
@@ -87,8 +94,8 @@ static void one_segment(const keys *s, const float *q, uint32_t h, uint32_t from
 }
 
 /* The segments of a row are added in order of position. */
-static void merge(partial *all, const partial *r, uint32_t n) {
-    float max = r->max > all->max ? r->max : all->max, a = vmath_exp(all->max - max), b = vmath_exp(r->max - max);
+static void merge(const keys *s, partial *all, const partial *r, uint32_t n) {
+    float max = r->max > all->max ? r->max : all->max, a = power(s, all->max - max), b = power(s, r->max - max);
     all->sum = fmaf(r->sum, b, all->sum * a);
     for (uint32_t i = 0; i < n; i++) all->y[i] = fmaf(r->y[i], b, all->y[i] * a);
     all->max = max;
@@ -102,12 +109,16 @@ static void one_head(const fwd *f, const keys *s, uint64_t t, uint32_t head) {
     float *q = arena_must(f->mem, a->k_head, sizeof *q);
     partial all = { .max = -INFINITY, .y = tensor_f32(a->y, t) + head * a->v_head }, part = { .y = arena_must(f->mem, a->v_head, sizeof(float)) };
     memset(all.y, 0, a->v_head * sizeof(float));
-    for (uint32_t i = 0; i < a->k_head; i++) q[i] = tensor_f32(a->q, t)[head * a->k_head + i] * a->scale;
+    float scale = s->fast ? a->scale * VMATH_LOG2E : a->scale;
+    for (uint32_t i = 0; i < a->k_head; i++) {
+        q[i] = tensor_f32(a->q, t)[head * a->k_head + i] * scale;
+        if (s->fast) q[i] = bf16_rounded(q[i]);
+    }
     for (uint32_t from = first, to; from <= last; from = to) {
         to = (from / ATTN_SEGMENT + 1) * ATTN_SEGMENT;
         if (to > last + 1) to = last + 1;
         one_segment(s, q, head / (a->heads / a->kv_heads), from, to, &part);
-        merge(&all, &part, a->v_head);
+        merge(s, &all, &part, a->v_head);
     }
     for (uint32_t i = 0; i < a->v_head; i++) all.y[i] /= all.sum;
     arena_release(f->mem, mark);
@@ -115,7 +126,7 @@ static void one_head(const fwd *f, const keys *s, uint64_t t, uint32_t head) {
 
 void ref_attn(const fwd *f, const attn_args *a) {
     arena_mark mark = arena_mark_now(f->mem);
-    keys s = { a, NULL, 0, arena_must(f->mem, a->k_head, sizeof(float)), arena_must(f->mem, a->v_head, sizeof(float)) };
+    keys s = { a, NULL, 0, arena_must(f->mem, a->k_head, sizeof(float)), arena_must(f->mem, a->v_head, sizeof(float)), a->kv && f->precision == PRECISION_FAST };
     if (a->kv)
         for (uint64_t t = 0; t < a->q->rows; t++) store_row(a, t);
     for (uint64_t t = 0; t < a->q->rows; t++) {

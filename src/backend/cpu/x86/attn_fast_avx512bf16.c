@@ -1,0 +1,99 @@
+/* Operands of fast attention as pairs of bfloat16, and their product. */
+#include "backend/cpu/x86/vector_x86.h"
+#include "tensor/vmath.h"
+#include <immintrin.h>
+#include <string.h>
+
+#include "backend/cpu/x86/vector512.inc"
+#include "backend/cpu/vector_kinds.inc"
+
+/* Elements in order; of a pair the first one has the upper half. n is even. */
+static inline __attribute__((always_inline)) void operand_row(const __m512 *v, size_t first, int n, void *to) {
+    for (int j = 0; j < n; j += 2) {
+        __m512i pairs = (__m512i)_mm512_cvtne2ps_pbh(v[j + 1], v[j]);
+        _mm512_storeu_si512((char *)to + 2 * (first + (size_t)j * VN), _mm512_rol_epi32(pairs, 16));
+    }
+}
+
+/* Two rows of a strip, column beside column. */
+static inline __m512i pairs_of(__m512 upper, __m512 lower) {
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(upper, lower));
+}
+
+#define OPERAND_OF(kind)                                                                                               \
+    static void operand_##kind(const char *b, const char *ahead, size_t n, void *to) {                                 \
+        char *y = to;                                                                                                  \
+        __m512 scale[2];                                                                                               \
+        for (size_t k = 0; k < n; k += 2)                                                                              \
+            for (size_t w = 0; w < 2; w++) {                                                                           \
+                if (k % 32 == 0) {                                                                                     \
+                    SCALES_##kind(scale[w], b, k, w * VN);                                                             \
+                }                                                                                                      \
+                AHEAD_##kind(ahead, k + w);                                                                            \
+                __m512 lower = k + 1 < n ? ROW_##kind(b, k + 1, w * VN, scale[w]) : V_ZERO();                          \
+                _mm512_storeu_si512(y + (k / 2 * STRIP + w * VN) * 4, pairs_of(ROW_##kind(b, k, w * VN, scale[w]), lower)); \
+            }                                                                                                          \
+        (void)scale;                                                                                                   \
+    }
+OPERAND_OF(f32)
+OPERAND_OF(f16)
+OPERAND_OF(q8_k)
+OPERAND_OF(q8_v)
+
+enum { PRODUCT_ROWS = 14 };
+
+/* R rows times one pair of rows of the strip, of which `take` lets both or one through. */
+static inline __attribute__((always_inline)) void add_pair(const int R, __m512 sum[][2], const char *a, const char *b, __m512i take, const bool whole) {
+    __m512i v[2] = { _mm512_loadu_si512(b), _mm512_loadu_si512(b + 64) };
+    for (int w = 0; !whole && w < 2; w++) v[w] = _mm512_and_si512(v[w], take);
+    for (int r = 0; r < R; r++) {
+        int pair;
+        memcpy(&pair, a + (size_t)r * STRIP_DEPTH * 2, sizeof pair);
+        for (int w = 0; w < 2; w++) sum[r][w] = _mm512_dpbf16_ps(sum[r][w], (__m512bh)_mm512_set1_epi32(pair), (__m512bh)v[w]);
+    }
+}
+
+/* R is a constant wherever this is called, so that the sums stay in registers. */
+static inline __attribute__((always_inline)) void product_rows(const int R, const strip_args *s, size_t row) {
+    const char *a = (const char *)s->a + row * STRIP_DEPTH * 2;
+    float *c = s->c + row * s->c_stride;
+    __m512 sum[PRODUCT_ROWS][2];
+    for (int r = 0; r < R; r++)
+        for (int w = 0; w < 2; w++) sum[r][w] = s->fresh ? V_ZERO() : V_LOAD(c + (size_t)r * s->c_stride + w * VN);
+    size_t k = s->from / 2;
+    if (s->from % 2) add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_set1_epi32(0xffff), false), k++;
+    for (; k < s->to / 2; k++) add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_setzero_si512(), true);
+    if (s->to % 2) add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_set1_epi32((int)0xffff0000), false);
+    for (int r = 0; r < R; r++)
+        for (int w = 0; w < 2; w++) V_STORE(c + (size_t)r * s->c_stride + w * VN, sum[r][w]);
+}
+
+static void product(const strip_args *s) {
+    size_t blocks = (s->rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
+    for (size_t i = 0, row = 0, n; i < blocks; i++, row += n) {
+        n = (s->rows - row + blocks - i - 1) / (blocks - i); /* blocks of nearly the same size */
+        switch (n) {
+        case 1: product_rows(1, s, row); break;
+        case 2: product_rows(2, s, row); break;
+        case 3: product_rows(3, s, row); break;
+        case 4: product_rows(4, s, row); break;
+        case 5: product_rows(5, s, row); break;
+        case 6: product_rows(6, s, row); break;
+        case 7: product_rows(7, s, row); break;
+        case 8: product_rows(8, s, row); break;
+        case 9: product_rows(9, s, row); break;
+        case 10: product_rows(10, s, row); break;
+        case 11: product_rows(11, s, row); break;
+        case 12: product_rows(12, s, row); break;
+        case 13: product_rows(13, s, row); break;
+        case 14: product_rows(14, s, row); break;
+        }
+    }
+}
+
+#define FAST_TABLE attn_fast_avx512bf16
+#define FAST_NAME "avx512bf16"
+#define FAST_BYTES 2
+#define FAST_MULTIPLY product
+#include "backend/cpu/attn_fast.inc"
