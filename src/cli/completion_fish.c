@@ -33,20 +33,20 @@ static void put_names_of_commands(buf *out) {
     for (size_t i = 0; i < cli_n_commands(); i++) buf_printf(out, "%s%s", i ? " " : "", cli_command(i, NULL)->spec.name);
 }
 
-/* -r: the next word is its value, whatever it is; without it a value comes after '=' alone. */
+/* -r: the next word is its value, and -x: the same, and no file; without them a value comes after '=' alone. */
 static void put_values(const usage_place *p, buf *out) {
-    const char *need = p->optional ? "" : " -r";
+    const char *only = p->optional ? "" : " -x";
     switch (p->kind) {
     case USAGE_NOTHING: break;
-    case USAGE_TEXT: buf_puts(out, p->optional ? "" : " -x"); break;
-    case USAGE_FILE: buf_printf(out, "%s -F", need); break;
-    case USAGE_DIR: buf_printf(out, "%s -a '(__fish_complete_directories (commandline -ct))'", p->optional ? "" : " -x"); break;
+    case USAGE_TEXT: buf_puts(out, only); break;
+    case USAGE_FILE: buf_puts(out, p->optional ? " -F" : " -r -F"); break;
+    case USAGE_DIR: buf_printf(out, "%s -a '(__fish_complete_directories (commandline -ct))'", only); break;
     case USAGE_COMMAND:
-        buf_printf(out, "%s -a '", p->optional ? "" : " -x");
+        buf_printf(out, "%s -a '", only);
         put_names_of_commands(out);
         buf_putc(out, '\'');
         break;
-    case USAGE_WORDS: buf_printf(out, "%s -a '%s'", p->optional ? "" : " -x", p->words); break;
+    case USAGE_WORDS: buf_printf(out, "%s -a '%s'", only, p->words); break;
     }
 }
 
