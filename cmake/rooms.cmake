@@ -28,9 +28,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
   set(PINGTI_NEON "") # every aarch64 has it
   set(PINGTI_DOTPROD -march=armv8.2-a+dotprod)
   set(PINGTI_I8MM -march=armv8.2-a+dotprod+i8mm)
-  foreach(isa neon dotprod i8mm)
+  set(PINGTI_BF16MM -march=armv8.2-a+bf16) # measured, not computed with: its products are rounded in another way
+  foreach(isa neon dotprod i8mm bf16mm)
     string(TOUPPER ${isa} upper)
-    set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backend/cpu/arm/${isa}.c
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backend/cpu/arm/${isa}.c ${PROJECT_SOURCE_DIR}/src/backend/cpu/arm/probe_${isa}.c
       PROPERTIES COMPILE_OPTIONS "${PINGTI_${upper}}"
                                 COMPILE_DEFINITIONS "$<$<BOOL:${PINGTI_SANITIZE}>:PANEL_ROLLED>")
   endforeach()

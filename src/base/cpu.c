@@ -1,5 +1,6 @@
 #include "base/cpu.h"
 #include "base/cgroup.h"
+#include "base/cpu_name.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -58,6 +59,16 @@ static bool ask_isa(cpu_isa isa) {
 #endif
 }
 
+bool cpu_has_bf16(void) {
+#if defined(__x86_64__)
+    return cpu_has_isa(CPU_AVX512BF16);
+#elif defined(__aarch64__)
+    return getauxval(AT_HWCAP2) & HWCAP2_BF16;
+#else
+    return false;
+#endif
+}
+
 static bool has[CPU_ISA_COUNT];
 static pthread_once_t isa_once = PTHREAD_ONCE_INIT;
 
@@ -91,20 +102,23 @@ cpu_isa cpu_chosen_isa(void) {
     return name && cpu_isa_from_name(name, &wanted) && wanted < best && cpu_has_isa(wanted) ? wanted : best;
 }
 
-static char model_name[128] = "unknown";
+static char model_name[256] = "unknown";
 static pthread_once_t model_once = PTHREAD_ONCE_INIT;
+
+/* What a board calls itself, where the system describes it by a device tree. */
+static void add_board(void) {
+    char board[64] = "";
+    size_t n = strlen(model_name);
+    FILE *f = fopen("/sys/firmware/devicetree/base/model", "r");
+    if (f && fgets(board, sizeof board, f) && *board) snprintf(model_name + n, sizeof model_name - n, " (%.60s)", board);
+    if (f) fclose(f);
+}
 
 static void read_model_name(void) {
     FILE *f = fopen("/proc/cpuinfo", "r");
-    char line[256];
-    while (f && fgets(line, sizeof line, f)) {
-        char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
-        line[strcspn(line, "\n")] = 0;
-        snprintf(model_name, sizeof model_name, "%.120s", colon + 2);
-        break;
-    }
-    if (f) fclose(f);
+    if (!f) return;
+    if (cpu_name_read(f, model_name, sizeof model_name)) add_board();
+    fclose(f);
 }
 
 const char *cpu_model_name(void) {

@@ -15,6 +15,7 @@ typedef enum cpu_isa {
 bool cpu_has_isa(cpu_isa isa);          /* this machine can run it */
 cpu_isa cpu_best_isa(void);             /* what the hardware and the operating system allow */
 cpu_isa cpu_chosen_isa(void);           /* the same, lowered by PINGTI_ISA */
+bool cpu_has_bf16(void);                /* products of bfloat16 in one instruction */
 const char *cpu_isa_name(cpu_isa isa);
 bool cpu_isa_from_name(const char *name, cpu_isa *isa);
 const char *cpu_model_name(void);       /* as the system reports it, or "unknown" */

@@ -55,6 +55,11 @@ const opt_row *opt_find(const opt_spec *spec, const char *name, size_t len) {
     return row_by_name(spec, name, len, &at) ? at.row : NULL;
 }
 
+const opt_row *opt_row_at(const opt_spec *spec, size_t i) {
+    row_at at;
+    return row_by_index(spec, i, &at) ? at.row : NULL;
+}
+
 void opt_env_name(const char *name, char *out, size_t cap) {
     snprintf(out, cap, "PINGTI_%s", name);
     for (char *p = out; *p; p++) *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
@@ -95,8 +100,8 @@ const char *opt_nearest(const char *word, const char *(*next)(const void *ctx, s
 }
 
 static const char *next_name(const void *ctx, size_t i) {
-    row_at at;
-    return row_by_index(ctx, i, &at) ? at.row->name : NULL;
+    const opt_row *r = opt_row_at(ctx, i);
+    return r ? r->name : NULL;
 }
 
 static bool unknown(const opt_state *s, const char *shown, const char *name, err *e) {

@@ -1,5 +1,5 @@
 /* Options as data. A table of rows says for each option its name, kind, place in a struct, default, bounds and help; the
- * same rows give the parser, the environment names, the config file, --help and (later) shell completion. Values come from,
+ * same rows give the parser, the environment names, the config file, --help, man pages and shell completion. Values come from,
  * each over the one before: defaults < config file < environment (PINGTI_<NAME>) < command line.
  * Tables and specs are constant; an opt_state belongs to whoever made it and owns the text that values point to. */
 #ifndef PINGTI_BASE_OPT_H
@@ -83,6 +83,7 @@ size_t opt_n_args(const opt_state *s);
 const char *opt_arg(const opt_state *s, size_t i);
 
 const opt_row *opt_find(const opt_spec *spec, const char *name, size_t len);
+const opt_row *opt_row_at(const opt_spec *spec, size_t i); /* over all tables; NULL after the last */
 void opt_env_name(const char *name, char *out, size_t cap); /* "top-k" -> "PINGTI_TOP_K" */
 void opt_help(const opt_spec *spec, bool colour, int width, buf *out);
 

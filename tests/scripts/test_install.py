@@ -48,6 +48,9 @@ def main():
         output(["cmake", "--install", build, "--prefix", prefix])
         header = [p.name for p in (prefix / "include").rglob("*")]
         assert header == ["pingti.h"], f"installed headers: {header}"
+        for page in ("man/man1/pingti.1", "man/man1/pingti-run.1", "bash-completion/completions/pingti", "zsh/vendor-completions/_pingti",
+                     "fish/vendor_completions.d/pingti.fish"):
+            assert "pingti" in (prefix / "share" / page).read_text(), f"share/{page} is not installed"
         source = here / "program.c"
         source.write_text(PROGRAM)
         strict = [cc, "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror"]

@@ -34,4 +34,10 @@ static inline const char *check_data_dir(void) {
     fclose(f);
     return dir;
 }
+
+/* How often random cases are drawn: PINGTI_ROUNDS, where an emulator makes the usual number last too long. */
+static inline int check_rounds(int usual) {
+    const char *given = getenv("PINGTI_ROUNDS");
+    return given ? atoi(given) : usual;
+}
 #endif

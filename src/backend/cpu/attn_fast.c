@@ -3,6 +3,8 @@
 #include "tensor/vmath.h"
 #if defined(__x86_64__)
 #include "backend/cpu/x86/vector_x86.h"
+#elif defined(__aarch64__)
+#include "backend/cpu/arm/arm.h"
 #endif
 
 static void row(const float *x, float scale, size_t n, void *to) {
@@ -54,6 +56,8 @@ const attn_fast *attn_fast_for(cpu_isa isa) {
     if (isa >= CPU_AVX512BF16) return &attn_fast_avx512bf16;
     if (isa >= CPU_AVX512) return &attn_fast_avx512;
     if (isa >= CPU_AVX2) return &attn_fast_avx2;
+#elif defined(__aarch64__)
+    if (isa >= CPU_NEON) return &attn_fast_neon;
 #endif
     return (void)isa, &scalar;
 }

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #if defined(__x86_64__)
 #include "backend/cpu/x86/x86.h"
+#elif defined(__aarch64__)
+#include "backend/cpu/arm/arm.h"
 #endif
 
 /* The order of an exact product: lane j of 32 takes the elements i = j mod 32 in order of i, lanes are folded in halves. */
@@ -59,7 +61,10 @@ static void complete_tables(void) {
     tables[CPU_AVX512VNNI] = avx512vnni_kernels;
     tables[CPU_AVX512BF16] = avx512bf16_kernels;
 #elif defined(__aarch64__)
-    for (int isa = CPU_NEON; isa <= CPU_I8MM; isa++) tables[isa].name = cpu_isa_name((cpu_isa)isa); /* their own products are the panels' */
+    for (int isa = CPU_NEON; isa <= CPU_I8MM; isa++) {
+        tables[isa] = neon_kernels;
+        tables[isa].name = cpu_isa_name((cpu_isa)isa);
+    }
 #endif
     for (int isa = 0; isa < CPU_ISA_COUNT; isa++) complete(&tables[isa]);
 }

@@ -57,6 +57,11 @@ probe_loops probe_loops_chosen(void) {
     if (isa != CPU_SCALAR) l = isa >= CPU_AVX512VNNI ? probe_avx512vnni_loops : isa == CPU_AVX512 ? probe_avx512_loops : probe_avx2_loops;
     if (isa == CPU_AVXVNNI) l.int8 = probe_avxvnni_int8;
     if (isa == CPU_AVX512BF16) l.bf16 = probe_avx512bf16;
+#elif defined(__aarch64__)
+    if (isa != CPU_SCALAR) l = probe_neon_loops;
+    if (isa == CPU_DOTPROD) l.int8 = probe_dotprod_int8;
+    if (isa == CPU_I8MM) l.int8 = probe_i8mm_int8;
+    if (isa == CPU_I8MM && cpu_has_bf16()) l.bf16 = probe_bf16mm_bf16;
 #endif
     return (void)isa, l;
 }

@@ -25,5 +25,8 @@ extern const probe_loops probe_plain; /* C alone */
 #if defined(__x86_64__)
 extern const probe_loops probe_avx2_loops, probe_avx512_loops, probe_avx512vnni_loops;
 extern const probe_peak probe_avxvnni_int8, probe_avx512bf16;
+#elif defined(__aarch64__)
+extern const probe_loops probe_neon_loops;
+extern const probe_peak probe_dotprod_int8, probe_i8mm_int8, probe_bf16mm_bf16;
 #endif
 #endif

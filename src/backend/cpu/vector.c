@@ -3,6 +3,8 @@
 #include "tensor/vmath.h"
 #if defined(__x86_64__)
 #include "backend/cpu/x86/vector_x86.h"
+#elif defined(__aarch64__)
+#include "backend/cpu/arm/arm.h"
 #endif
 
 #define STRIP_OF(kind)                                                                                                 \
@@ -114,6 +116,8 @@ const vector_kernels *vector_kernels_for(cpu_isa isa) {
 #if defined(__x86_64__)
     if (isa >= CPU_AVX512) return &vector_avx512;
     if (isa >= CPU_AVX2) return &vector_avx2;
+#elif defined(__aarch64__)
+    if (isa >= CPU_NEON) return &vector_neon;
 #endif
     return (void)isa, &scalar;
 }

@@ -108,6 +108,45 @@ static void odd_activations(void **state) {
     }
 }
 
+/* What random numbers do not meet: values halfway between two, NaN with any payload, products that underflow, ends of rows. */
+static void rare_values(void **state) {
+    (void)state;
+    static const uint32_t odd[] = { 0x7f800001, 0x7fffffff, 0xff800001, 0x7fc01234, 0x3f808000, 0x3f818000, 0xbf80ffff, 0x7f7fffff, 0x00007fff, 0x00408000, 0x80000001, 0x3f7fffff };
+    const cpu_kernels *s = cpu_kernels_scalar();
+    for (int isa = CPU_SCALAR; isa < CPU_ISA_COUNT; isa++) {
+        if (!cpu_has_isa((cpu_isa)isa)) continue;
+        const cpu_kernels *k = cpu_kernels_for((cpu_isa)isa);
+        static _Alignas(64) uint8_t m1[1024], m2[1024];
+        float x[128], y[128];
+        for (int i = 0; i < 128; i++) x[i] = (float)(i * 2 - 126) + (i % 3 ? 0.5f : 0); /* the largest is 127 in some blocks: scale 1 */
+        for (int i = 0; i < 128; i += 32) x[i] = 127;
+        act_q8 a = act_q8_at(m1, 128), b = act_q8_at(m2, 128);
+        s->act_q8(x, 128, &a);
+        k->act_q8(x, 128, &b);
+        same(m1, m2, act_q8_bytes(128), k, DTYPE_F32, "activations halfway between two");
+        for (size_t n = 1; n < 40; n++) {
+            for (size_t i = 0; i < n; i++) memcpy(&x[i], &odd[below(sizeof odd / sizeof *odd)], 4);
+            memset(m1, 0xee, sizeof m1), memset(m2, 0xee, sizeof m2);
+            s->act_bf16(x, n, m1);
+            k->act_bf16(x, n, m2);
+            same(m1, m2, sizeof m1, k, DTYPE_BF16, "rare bfloat16 activations");
+            for (int t = DTYPE_F16; t <= DTYPE_BF16; t++) {
+                uint8_t row[80];
+                for (size_t i = 0; i < sizeof row; i++) row[i] = (uint8_t)(below(256) & 0xbb);
+                memset(x, 0, sizeof x), memset(y, 0, sizeof y);
+                s->to_f32[t](row, x, n);
+                k->to_f32[t](row, y, n);
+                same(x, y, sizeof x, k, (dtype)t, "unpacking a short row");
+            }
+        }
+        for (size_t n = 1; n < 128; n++) {
+            for (size_t i = 0; i < n; i++) x[i] = 0x1p-100f, y[i] = -0x1p-100f;
+            float want = s->dot_f32_1(x, y, n), got = k->dot_f32_1(x, y, n); /* -0 where every lane has one */
+            same(&want, &got, sizeof got, k, DTYPE_F32, "a product that underflows");
+        }
+    }
+}
+
 static void every_kernel_is_its_definition(void **state) {
     (void)state;
     for (int isa = CPU_SCALAR; isa < CPU_ISA_COUNT; isa++) {
@@ -123,6 +162,6 @@ static void every_kernel_is_its_definition(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_kernel_is_its_definition), cmocka_unit_test(odd_activations) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_kernel_is_its_definition), cmocka_unit_test(odd_activations), cmocka_unit_test(rare_values) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,11 +229,10 @@ static void weights_of_heads_and_tokens(const bench *b) {
 
 static void the_cpu_backend_is_the_reference(void **state) {
     (void)state;
-    const char *given = getenv("PINGTI_ROUNDS");
     for (int isa = CPU_SCALAR; isa < CPU_ISA_COUNT; isa++) {
         if (!cpu_has_isa((cpu_isa)isa)) continue;
         setenv("PINGTI_ISA", cpu_isa_name((cpu_isa)isa), 1);
-        for (int i = 0; i < (given ? atoi(given) : 25); i++) {
+        for (int i = 0; i < check_rounds(25); i++) {
             bench b = { .want = { .backend = backend_find("cpu_ref"), .mem = arena_new(0) }, .isa = cpu_isa_name((cpu_isa)isa) };
             b.got = (fwd){ .backend = backend_find("cpu"), .mem = b.want.mem, .pool = pool_new(1 + (int)below(4)) };
             attention(&b);

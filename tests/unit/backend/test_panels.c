@@ -13,21 +13,33 @@ static uint64_t draws;
 static uint32_t below(uint32_t n) { return (uint32_t)(rng_uniform(17, draws++, 0) * n); }
 static float value(void) { return (float)((rng_uniform(19, draws++, 0) - 0.5) * (below(16) ? 2 : 300)); }
 
+/* Places of the f16 scales in a block, two at most. */
+static const unsigned halves[DTYPE_COUNT][2] = { [DTYPE_Q2_K] = { 80, 82 }, [DTYPE_Q3_K] = { 108, 108 }, [DTYPE_Q6_K] = { 208, 208 }, [DTYPE_Q4_1] = { 0, 2 },
+                                              [DTYPE_Q5_1] = { 0, 2 }, [DTYPE_Q4_K] = { 0, 2 }, [DTYPE_Q5_K] = { 0, 2 } };
+
 /* Random bits, but for the exponents of whatever f16 or bf16 stands in the block. */
 static void random_rows(dtype t, uint8_t *p, uint64_t bytes) {
     uint64_t block = dtype_block_bytes(t);
     for (uint64_t i = 0; i < bytes; i++) p[i] = (uint8_t)below(256);
-    static const int halves[DTYPE_COUNT][2] = { [DTYPE_Q2_K] = { 80, 82 }, [DTYPE_Q3_K] = { 108, 108 }, [DTYPE_Q6_K] = { 208, 208 }, [DTYPE_Q4_1] = { 0, 2 },
-                                                [DTYPE_Q5_1] = { 0, 2 }, [DTYPE_Q4_K] = { 0, 2 }, [DTYPE_Q5_K] = { 0, 2 } };
     for (uint64_t b = 0; b < bytes; b += block)
-        for (int i = 0; i < 2; i++) p[b + (uint64_t)halves[t][i] + 1] = (uint8_t)((p[b + (uint64_t)halves[t][i] + 1] & 0x83) | (t == DTYPE_BF16 ? 0x3c : 0x2c));
+        for (int i = 0; i < 2; i++) p[b + halves[t][i] + 1] = (uint8_t)((p[b + halves[t][i] + 1] & 0x83) | (t == DTYPE_BF16 ? 0x3c : 0x2c));
 }
 
-static void random_weight(weight *w, arena *mem, dtype t, uint32_t n, uint64_t rows, uint64_t cols) {
+/* Where the scales stand that random_rows leaves sane. */
+static bool is_half(dtype t, uint64_t i) {
+    for (int h = 0; h < 2; h++)
+        if (i / 2 == halves[t][h] / 2u) return true;
+    return false;
+}
+
+/* fill: every byte but the scales, or -1. */
+static void random_weight(weight *w, arena *mem, dtype t, uint32_t n, uint64_t rows, uint64_t cols, int fill) {
     uint64_t bytes;
     assert_true(dtype_row_bytes(t, cols, &bytes));
     uint8_t *data = arena_must(mem, n * rows, bytes);
     random_rows(t, data, n * rows * bytes);
+    for (uint64_t i = 0; fill >= 0 && i < n * rows * bytes; i++)
+        if (!is_half(t, i % dtype_block_bytes(t))) data[i] = (uint8_t)fill;
     *w = (weight){ .w = { .type = t, .n = n, .rows = rows, .cols = cols, .stride = bytes, .data = data }, .name = "w" };
     if (below(2)) {
         float *bias = arena_must(mem, n * rows, sizeof *bias);
@@ -78,7 +90,7 @@ static void linear_case(fwd *f, dtype first) {
     for (uint32_t i = 0; i < n; i++) {
         dtype t = i ? random_format(false) : first;
         if (cols % dtype_block_elems(t)) t = first;
-        random_weight(&w[i], f->mem, t, 1, 1 + below(90), cols);
+        random_weight(&w[i], f->mem, t, 1, 1 + below(90), cols, -1);
         a.w[i] = &w[i];
         a.y[i] = rows_of(f->mem, rows, w[i].w.rows);
     }
@@ -91,12 +103,27 @@ static void linear_case(fwd *f, dtype first) {
     for (uint32_t i = 0; i < n; i++) same(b.y[i], a.y[i], backend_kernels_name(), w[i].w.type);
 }
 
+/* Sums that are as large as they get: all weights and all activations at one end of their range. */
+static void extreme_case(fwd *f, dtype t, int fill, float v) {
+    uint64_t cols = 2 * dtype_block_elems(t) * (dtype_block_elems(t) < 256 ? 2 : 1), rows = 3;
+    weight w;
+    random_weight(&w, f->mem, t, 1, 20, cols, fill);
+    linear_args a = { .x = rows_of(f->mem, rows, cols), .n = 1, .w = { &w }, .y = { rows_of(f->mem, rows, 20) } }, b = a;
+    for (uint64_t i = 0; i < rows * cols; i++) ((float *)a.x->data)[i] = v;
+    b.y[0] = rows_of(f->mem, rows, 20);
+    f->backend = backend_find("cpu");
+    op_linear(f, a);
+    f->backend = backend_find("cpu_ref");
+    op_linear(f, b);
+    same(b.y[0], a.y[0], backend_kernels_name(), t);
+}
+
 static void moe_case(fwd *f, dtype t) {
     uint64_t cols = random_cols(t), T = 1 + below(12);
     uint32_t experts = 1 + below(5), k = 1 + below(experts), share = below(2);
     weight w[2];
-    random_weight(&w[0], f->mem, t, experts, 1 + below(40), cols);
-    random_weight(&w[1], f->mem, t, experts, 1 + below(40), cols);
+    random_weight(&w[0], f->mem, t, experts, 1 + below(40), cols, -1);
+    random_weight(&w[1], f->mem, t, experts, 1 + below(40), cols, -1);
     int32_t *ids = arena_must(f->mem, T * k, sizeof *ids);
     for (uint64_t i = 0; i < T * k; i++) ids[i] = (int32_t)below(experts);
     moe_linear_args a = { .x = rows_of(f->mem, share ? T : T * k, cols), .ids = ids, .top_k = k, .n = 2 }, b;
@@ -121,7 +148,7 @@ static void panels_are_the_reference(void **state) {
         if (!cpu_has_isa((cpu_isa)isa)) continue;
         setenv("PINGTI_ISA", cpu_isa_name((cpu_isa)isa), 1);
         assert_string_equal(backend_kernels_name(), cpu_isa_name((cpu_isa)isa));
-        for (int round = 0; round < 60; round++)
+        for (int round = 0; round < check_rounds(60); round++)
             for (int t = 0; t < DTYPE_COUNT; t++) {
                 if (!panel_shape_of((dtype)t).rows) continue;
                 arena_reset(mem);
@@ -129,6 +156,13 @@ static void panels_are_the_reference(void **state) {
                 linear_case(&f, (dtype)t);
                 if (round % 3 == 0) moe_case(&f, (dtype)t);
             }
+        for (int t = 0; t < DTYPE_COUNT; t++) {
+            static const int fills[] = { 0x00, 0x7f, 0x80, 0xff, 0x77, 0x88 };
+            for (size_t i = 0; panel_shape_of((dtype)t).rows && panel_acts_of((dtype)t) == ACTS_Q8 && i < 2 * sizeof fills / sizeof *fills; i++) {
+                arena_reset(mem);
+                extreme_case(&(fwd){ .mem = mem, .precision = PRECISION_FAST }, (dtype)t, fills[i / 2], i % 2 ? -3.0f : 3.0f);
+            }
+        }
         printf("%s: equal\n", cpu_isa_name((cpu_isa)isa));
     }
     unsetenv("PINGTI_ISA");

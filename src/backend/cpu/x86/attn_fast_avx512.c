@@ -6,4 +6,4 @@
 #define FAST_TABLE attn_fast_avx512
 #define FAST_NAME "avx512"
 #include "backend/cpu/x86/vector512.inc"
-#include "backend/cpu/x86/attn_fast_f32.inc"
+#include "backend/cpu/attn_fast_f32.inc"

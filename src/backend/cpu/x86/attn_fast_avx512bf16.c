@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "backend/cpu/x86/vector512.inc"
-#include "backend/cpu/x86/vector_kinds.inc"
+#include "backend/cpu/vector_kinds.inc"
 
 /* Elements in order; of a pair the first one has the upper half. n is even. */
 static inline __attribute__((always_inline)) void operand_row(const __m512 *v, size_t first, int n, void *to) {
@@ -96,4 +96,4 @@ static void product(const strip_args *s) {
 #define FAST_NAME "avx512bf16"
 #define FAST_BYTES 2
 #define FAST_MULTIPLY product
-#include "backend/cpu/x86/attn_fast.inc"
+#include "backend/cpu/attn_fast.inc"

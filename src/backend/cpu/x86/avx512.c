@@ -7,8 +7,8 @@
 #define KERNELS_NAME "avx512"
 #define PANEL_PREFIX avx512
 #include "backend/cpu/x86/v512.inc"
-#include "backend/cpu/x86/f32.inc"
+#include "backend/cpu/f32.inc"
 #include "backend/cpu/x86/convert.inc"
-#include "backend/cpu/x86/table.inc"
+#include "backend/cpu/table.inc"
 #include "backend/cpu/x86/panel_v512.inc"
 #include "backend/cpu/panel_tile.inc"

@@ -1,4 +1,5 @@
 #include "backend/cpu/x86/vector_x86.h"
+#include "tensor/quant.h"
 #include "tensor/vmath.h"
 #include <immintrin.h>
 #include <string.h>
@@ -6,6 +7,6 @@
 #define VECTOR_TABLE vector_avx2
 #define VECTOR_NAME "avx2"
 #include "backend/cpu/x86/vector256.inc"
-#include "backend/cpu/x86/vector_strip.inc"
+#include "backend/cpu/vector_strip.inc"
 #include "backend/cpu/x86/vector_transpose.inc"
-#include "backend/cpu/x86/vector_rows.inc"
+#include "backend/cpu/vector_rows.inc"
