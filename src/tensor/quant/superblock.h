@@ -1,4 +1,4 @@
-/* K-quants: super-blocks of 256 elements made of sub-blocks with small integer scales. A format says how to unpack one
+/* K-quants, IQ and ternary formats: super-blocks of 256 elements made of sub-blocks with small integer scales. A format says how to unpack one
  * super-block into integers; the two functions below are then the same for all of them:
  *     x[i] = d * scale[i/16] * q[i] - dmin * min[i/16]            (sub-blocks of 32 give both their halves the same scale)
  *     dot: per scale, f = fma((float)isum, (d * scale) * xs, f), then f = fma(-(dmin * min), xs * (float)xsum, f)
@@ -17,7 +17,8 @@ typedef struct superblock {
 } superblock;
 
 /* One block of each format as integers; faster kernels start from the same. */
-#define SUPERBLOCK_FORMATS(X) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_xs)
+#define SUPERBLOCK_FORMATS(X)                                                                                               \
+    X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_xs) X(iq2_xxs) X(iq2_xs) X(iq2_s) X(iq3_xxs) X(iq3_s) X(iq1_s) X(iq1_m) X(tq1_0) X(tq2_0)
 #define SUPERBLOCK_DECLARE(name) void quant_##name##_unpack(const uint8_t *p, superblock *s);
 SUPERBLOCK_FORMATS(SUPERBLOCK_DECLARE)
 #undef SUPERBLOCK_DECLARE
