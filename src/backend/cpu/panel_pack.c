@@ -1,5 +1,6 @@
 /* From rows as stored in a file to panels. Every format is a list of moves from a step's blocks of one row to the places of that row. */
 #include "backend/cpu/panel.h"
+#include "base/mem.h"
 #include "tensor/quant/superblock.h"
 #include <string.h>
 
@@ -117,8 +118,9 @@ static void pack_row(const tensor *w, uint8_t *panel, int r, const uint8_t *row)
 
 void panel_pack(const tensor *w, uint64_t i, uint64_t from, uint64_t to, void *dst) {
     uint64_t bytes = panel_bytes(w), rows = shapes[w->type].rows;
-    uint8_t *panel = dst;
+    uint8_t *panel = dst, *made = w->grouped ? mem_must(w->cols, sizeof(float)) : NULL;
     memset(panel, 0, (to - from) * bytes);
     for (uint64_t p = from; p < to; p++, panel += bytes)
-        for (uint64_t r = 0; r < rows && p * rows + r < w->rows; r++) pack_row(w, panel, (int)r, tensor_row(w, i, p * rows + r));
+        for (uint64_t r = 0; r < rows && p * rows + r < w->rows; r++) pack_row(w, panel, (int)r, tensor_row_blocks(w, i, p * rows + r, made));
+    free(made);
 }

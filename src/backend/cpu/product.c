@@ -106,7 +106,7 @@ static void put(const product *p, uint64_t first, uint64_t n, uint64_t o, const 
 }
 
 static void unpack_row(const product_job *j, const product *p, uint64_t o, float *out) {
-    if (p->w->block_scale || p->w->scale_parts) tensor_row_to_f32(p->w, p->matrix, o, out);
+    if (p->w->block_scale || p->w->scale_parts || p->w->grouped) tensor_row_to_f32(p->w, p->matrix, o, out);
     else j->k->to_f32[p->w->type](tensor_row(p->w, p->matrix, o), out, p->w->cols);
 }
 
@@ -123,15 +123,17 @@ static void exact_task(const product_job *j, const product *p, span u, int worke
     }
 }
 
-static void scalar_task(const product *p, span u) {
+static void scalar_task(const product_job *j, const product *p, span u, int worker) {
     const quant_traits *q = quant_of(p->w->type);
-    for (uint64_t o = u.from; o < u.to; o++)
+    float *made = j->rows + (uint64_t)worker * j->row_floats;
+    for (uint64_t o = u.from; o < u.to; o++) {
+        const void *row = tensor_row_blocks(p->w, p->matrix, o, made);
         for (uint64_t i = 0; i < p->n; i++) {
-            const void *row = tensor_row(p->w, p->matrix, o);
             act_q8 x = act_q8_at((void *)(uintptr_t)p->x[i], p->w->cols);
             float v = q->dot ? q->dot(row, &x, p->w->cols) : q->dot_f32(row, p->x[i], p->w->cols);
             put(p, i, 1, o, &v);
         }
+    }
 }
 
 static bool is_exact(const product_job *j, const tensor *w) { return !j->fast || !(quant_of(w->type)->dot || quant_of(w->type)->dot_f32); }
@@ -144,7 +146,7 @@ static void run_task(void *ctx, size_t task, int worker) {
     u.to = u.from + p->grain < p->units ? u.from + p->grain : p->units;
     if (is_exact(j, p->w)) exact_task(j, p, u, worker);
     else if (p->w->packed) panel_task(j, p, u);
-    else scalar_task(p, u);
+    else scalar_task(j, p, u, worker);
 }
 
 /* Units of one task: enough tasks to share evenly, none too short to be worth handing out. */
@@ -164,7 +166,7 @@ void product_run(const fwd *f, product *p, size_t n) {
         p[i].grain = grain_of(f, &j, &p[i]);
         p[i].first_task = tasks;
         tasks += (p[i].units + p[i].grain - 1) / p[i].grain;
-        if (exact && EXACT_ROWS * p[i].w->cols > j.row_floats) j.row_floats = EXACT_ROWS * p[i].w->cols;
+        if ((exact || p[i].w->grouped) && EXACT_ROWS * p[i].w->cols > j.row_floats) j.row_floats = EXACT_ROWS * p[i].w->cols;
     }
     if (j.row_floats) j.rows = arena_must_raw(f->mem, (size_t)pool_threads(f->pool) * j.row_floats, sizeof(float));
     pool_run(f->pool, tasks, run_task, &j);
