@@ -144,7 +144,7 @@ placement *place_weights(model *m, const backend *b, pool *threads, const unsign
     place_list l = list_of(m, b);
     p->m = m;
     p->bytes = l.bytes;
-    place_file_digest(p->digest, digest, b->place_version, l.bytes);
+    place_file_digest(p->digest, digest, b->place_version ? b->place_version : "rows", l.bytes);
     if (l.bytes && !(place_wants_file(o, l.bytes) && in_file(p, &l, threads, o))) in_memory(p, &l, threads, o, e);
     for (size_t i = 0; p->memory && i < l.n; i++) l.items[i].w->packed = (char *)p->memory + l.items[i].at;
     bool failed = l.bytes && !p->memory;

@@ -36,7 +36,7 @@ void tensor_row_to_f32(const tensor *t, uint64_t i, uint64_t row, float *out);
 /* Row `row` of matrix i as stored, or made in memory[dtype_row_bytes], its columns then in the order that tensor_order tells. */
 const void *tensor_row_blocks(const tensor *t, uint64_t i, uint64_t row, void *memory);
 /* The column that element k of such a row belongs to, [cols]; NULL: k. Activations of fast products are taken in this order. */
-static inline const uint32_t *tensor_order(const tensor *t, uint64_t i) { return t->grouped ? t->grouped[i].order : NULL; }
+static inline const uint32_t *tensor_order(const tensor *t, uint64_t i) { return t->grouped && t->type != DTYPE_F32 ? t->grouped[i].order : NULL; }
 /* A view of f32 memory. */
 tensor tensor_view_f32(float *data, uint64_t rows, uint64_t cols);
 #endif

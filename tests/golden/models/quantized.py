@@ -185,6 +185,9 @@ def quantize(src, out, o, seed):
         for k, v in o.get("mixed", {}).items():
             if k in name:
                 own.update(bits=v.get("bits", o["bits"]), group=v.get("group_size", o["group"]))
+        if o["kind"] in ("gptq", "awq", "pack") and t.shape[0] * own.get("bits", 4) % 32:  # zero points would not fill words
+            stored[name], meant[name] = t, t.float()
+            continue
         base = name[: -len(".weight")]
         parts, value = METHODS[o["kind"]](base, t.float().numpy(), own, rng)
         meant[name] = torch.from_numpy(value)
