@@ -4,14 +4,14 @@
 #include "tensor/quant/superblock.h"
 #include <string.h>
 
-static const panel_shape shapes[DTYPE_COUNT] = {
+static const panel_shape shapes[PANEL_FORMATS] = {
     [DTYPE_F16] = { 32, 1, 64 },       [DTYPE_BF16] = { 32, 2, 128 },     [DTYPE_Q8_0] = { 16, 64, 1088 },   [DTYPE_Q4_0] = { 16, 64, 576 },
     [DTYPE_Q4_1] = { 16, 64, 640 },    [DTYPE_Q5_0] = { 16, 64, 704 },    [DTYPE_Q5_1] = { 16, 64, 768 },    [DTYPE_IQ4_NL] = { 16, 64, 576 },
     [DTYPE_Q2_K] = { 16, 256, 1344 },  [DTYPE_Q3_K] = { 16, 256, 1856 },  [DTYPE_Q4_K] = { 16, 256, 2304 },  [DTYPE_Q5_K] = { 16, 256, 2816 },
-    [DTYPE_Q6_K] = { 16, 256, 3392 },  [DTYPE_IQ4_XS] = { 16, 256, 2176 },
+    [DTYPE_Q6_K] = { 16, 256, 3392 },  [DTYPE_IQ4_XS] = { 16, 256, 2176 }, [DTYPE_UNPACKED] = { 16, 64, 1280 },
 };
 
-panel_shape panel_shape_of(dtype t) { return shapes[t]; }
+panel_shape panel_shape_of(int t) { return shapes[t]; }
 
 static uint64_t steps_of(const tensor *w) { return (w->cols + shapes[w->type].step - 1) / shapes[w->type].step; }
 

@@ -15,3 +15,4 @@ void quant_iq1_m_unpack(const uint8_t *p, superblock *s) {
 
 SUPERBLOCK_TO_F32(iq1_m, 56, false)
 SUPERBLOCK_DOT(iq1_m, 56, 16, false)
+SUPERBLOCK_UNPACK_ROW(iq1_m, 56)

@@ -12,4 +12,5 @@ void quant_iq1_s_unpack(const uint8_t *p, superblock *s) {
 }
 
 SUPERBLOCK_TO_F32(iq1_s, 50, false)
-SUPERBLOCK_DOT(iq1_s, 50, 32, false)
+SUPERBLOCK_DOT(iq1_s, 50, 16, false)
+SUPERBLOCK_UNPACK_ROW(iq1_s, 50)

@@ -10,3 +10,4 @@ void quant_iq2_s_unpack(const uint8_t *p, superblock *s) {
 
 SUPERBLOCK_TO_F32(iq2_s, 82, false)
 SUPERBLOCK_DOT(iq2_s, 82, 16, false)
+SUPERBLOCK_UNPACK_ROW(iq2_s, 82)

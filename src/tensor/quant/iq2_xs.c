@@ -12,3 +12,4 @@ void quant_iq2_xs_unpack(const uint8_t *p, superblock *s) {
 
 SUPERBLOCK_TO_F32(iq2_xs, 74, false)
 SUPERBLOCK_DOT(iq2_xs, 74, 16, false)
+SUPERBLOCK_UNPACK_ROW(iq2_xs, 74)

@@ -12,4 +12,5 @@ void quant_iq2_xxs_unpack(const uint8_t *p, superblock *s) {
 }
 
 SUPERBLOCK_TO_F32(iq2_xxs, 66, false)
-SUPERBLOCK_DOT(iq2_xxs, 66, 32, false)
+SUPERBLOCK_DOT(iq2_xxs, 66, 16, false)
+SUPERBLOCK_UNPACK_ROW(iq2_xxs, 66)

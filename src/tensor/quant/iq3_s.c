@@ -11,4 +11,5 @@ void quant_iq3_s_unpack(const uint8_t *p, superblock *s) {
 }
 
 SUPERBLOCK_TO_F32(iq3_s, 110, false)
-SUPERBLOCK_DOT(iq3_s, 110, 32, false)
+SUPERBLOCK_DOT(iq3_s, 110, 16, false)
+SUPERBLOCK_UNPACK_ROW(iq3_s, 110)

@@ -14,4 +14,5 @@ void quant_iq3_xxs_unpack(const uint8_t *p, superblock *s) {
 }
 
 SUPERBLOCK_TO_F32(iq3_xxs, 98, false)
-SUPERBLOCK_DOT(iq3_xxs, 98, 32, false)
+SUPERBLOCK_DOT(iq3_xxs, 98, 16, false)
+SUPERBLOCK_UNPACK_ROW(iq3_xxs, 98)

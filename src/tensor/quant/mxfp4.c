@@ -44,11 +44,19 @@ void quant_mxfp4_from_f32(const float *src, void *dst, size_t n) {
 float quant_mxfp4_dot(const void *w, const act_q8 *x, size_t n) {
     const uint8_t *p = w;
     float f = 0;
+    int8_t q[N];
     for (size_t b = 0; b < n / N; b++, p += BYTES) {
-        const int8_t *a = x->block[b].q;
-        int sum = 0;
-        for (int i = 0; i < N / 2; i++) sum += (int)fp4_levels[p[1 + i] & 15] * (int)a[i] + (int)fp4_levels[p[1 + i] >> 4] * (int)a[i + N / 2];
-        f = fmaf((float)sum, scale_of(p[0]) * x->block[b].scale, f);
+        float scale = scale_of(p[0]) * x->block[b].scale;
+        fp4_spread(p + 1, N / 2, q, q + N / 2);
+        for (int half = 0; half < N; half += N / 2) f = fmaf((float)fp4_sum16(q + half, x->block[b].q + half), scale, f);
     }
     return f;
+}
+
+void quant_mxfp4_unpack_row(const void *src, size_t n, int8_t *q, float *scale) {
+    const uint8_t *p = src;
+    for (size_t b = 0; b < n / N; b++, p += BYTES, q += N) {
+        fp4_spread(p + 1, N / 2, q, q + N / 2);
+        scale[2 * b] = scale[2 * b + 1] = scale_of(p[0]);
+    }
 }

@@ -45,14 +45,21 @@ void quant_nvfp4_from_f32(const float *src, void *dst, size_t n) {
 float quant_nvfp4_dot(const void *w, const act_q8 *x, size_t n) {
     const uint8_t *p = w;
     float f = 0;
+    int8_t q[GROUP];
     for (size_t b = 0; b < n / N; b++, p += BYTES)
         for (int g = 0; g < N / GROUP; g++) {
             const act_block *block = &x->block[2 * b + (size_t)g / 2];
-            const int8_t *a = block->q + g % 2 * GROUP;
-            int sum = 0;
-            for (int i = 0; i < GROUP / 2; i++)
-                sum += (int)fp4_levels[p[4 + 8 * g + i] & 15] * (int)a[i] + (int)fp4_levels[p[4 + 8 * g + i] >> 4] * (int)a[i + GROUP / 2];
-            f = fmaf((float)sum, half_scale(p[g]) * block->scale, f);
+            fp4_spread(p + 4 + 8 * g, GROUP / 2, q, q + GROUP / 2);
+            f = fmaf((float)fp4_sum16(q, block->q + g % 2 * GROUP), half_scale(p[g]) * block->scale, f);
         }
     return f;
+}
+
+void quant_nvfp4_unpack_row(const void *src, size_t n, int8_t *q, float *scale) {
+    const uint8_t *p = src;
+    for (size_t b = 0; b < n / N; b++, p += BYTES)
+        for (int g = 0; g < N / GROUP; g++, q += GROUP) {
+            fp4_spread(p + 4 + 8 * g, GROUP / 2, q, q + GROUP / 2);
+            *scale++ = half_scale(p[g]);
+        }
 }

@@ -2,11 +2,12 @@
  * super-block into integers; the two functions below are then the same for all of them:
  *     x[i] = d * scale[i/16] * q[i] - dmin * min[i/16]            (sub-blocks of 32 give both their halves the same scale)
  *     dot: per scale, f = fma((float)isum, (d * scale) * xs, f), then f = fma(-(dmin * min), xs * (float)xsum, f)
- * isum, xsum: integer sums over the 16 or 32 elements of a scale. d * scale and dmin * min are exact in f32 (11 + 8 bits). */
+ * isum, xsum: integer sums over the 16 or 32 elements of a scale (IQ1 to IQ3 and the ternary formats: always 16). d * scale and dmin * min are exact in f32 (11 + 8 bits). */
 #ifndef PINGTI_TENSOR_QUANT_SUPERBLOCK_H
 #define PINGTI_TENSOR_QUANT_SUPERBLOCK_H
 #include "tensor/quant/formats.h"
 #include <math.h>
+#include <string.h>
 
 enum { SUPER = 256, SUBS = SUPER / ACT_SUB };
 
@@ -58,6 +59,18 @@ static inline float superblock_dot16(const superblock *s, const act_block *x, bo
             f = superblock_dot##span(&s, x->block + i / ACT_BLOCK, has_min, f);                                        \
         }                                                                                                              \
         return f;                                                                                                      \
+    }
+
+/* Rows as integers and scales for 16 (quant_unpack_of). */
+#define SUPERBLOCK_UNPACK_ROW(name, bytes)                                                                             \
+    void quant_##name##_unpack_row(const void *src, size_t n, int8_t *q, float *scale) {                               \
+        const uint8_t *p = src;                                                                                        \
+        superblock s = { 0 };                                                                                          \
+        for (size_t i = 0; i < n; i += SUPER, p += (bytes), q += SUPER) {                                              \
+            quant_##name##_unpack(p, &s);                                                                              \
+            memcpy(q, s.q, SUPER);                                                                                     \
+            for (int j = 0; j < SUBS; j++) *scale++ = s.d * (float)s.scale[j];                                         \
+        }                                                                                                              \
     }
 
 /* x = (d * scale) * q - (dmin * min): products rounded in this order, as the format's definition does. */
