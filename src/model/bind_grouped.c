@@ -297,6 +297,6 @@ bool bind_grouped_stack(binder *b, weight *w, const weight *one, uint32_t n, uin
     all[i] = *one->w.grouped;
     all[i].row0 += i * row_step;
     w->w.grouped = all;
-    if (a != c) w->w.type = (a == DTYPE_Q4_0 || a == DTYPE_Q5_0) && (c == DTYPE_Q4_0 || c == DTYPE_Q5_0) ? DTYPE_Q5_0 : DTYPE_F32;
+    if (a != c) w->w.type = grouped_common_type(a, c);
     return dtype_row_bytes(w->w.type, w->w.cols, &w->w.stride);
 }

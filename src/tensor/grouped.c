@@ -141,13 +141,29 @@ static void put_mxfp4(const grouped *g, uint64_t row, uint64_t group, const int1
     for (int i = 0; i < BLOCK / 2; i++) out[1 + i] = (uint8_t)(field[i] | field[i + BLOCK / 2] << 4);
 }
 
+/* Blocks of 16 under f32 scales. */
+static void put_q8_s(const grouped *g, uint64_t row, const int16_t *field, uint8_t *out) {
+    for (uint64_t k = 0; k < g->cols; k += 16, out += 20) {
+        uint64_t group = group_of(g, g->order ? g->order[k] : k);
+        bool fp4 = g->layout == GROUPED_FP4;
+        float d = scale_of(g, row, group) * (fp4 ? 0.5f : 1.0f);
+        int32_t zero = fp4 ? 0 : zero_of(g, row, group);
+        memcpy(out, &d, sizeof d);
+        for (uint64_t i = 0; i < 16; i++) {
+            int v = field[g->order ? g->order[k + i] : k + i];
+            out[4 + i] = (uint8_t)(int8_t)(fp4 ? fp4_levels[v] : v - zero);
+        }
+    }
+}
+
 void grouped_row_blocks(const grouped *g, uint64_t row, dtype type, void *out) {
     int16_t *field = mem_must(g->cols, sizeof *field);
     uint8_t *p = out;
     int v[BLOCK];
     row += g->row0;
     fields_of(g, row, 0, g->cols, field);
-    for (uint64_t k = 0; k < g->cols; k += BLOCK, p += dtype_block_bytes(type)) {
+    if (type == DTYPE_Q8_S) put_q8_s(g, row, field, out);
+    for (uint64_t k = 0; type != DTYPE_Q8_S && k < g->cols; k += BLOCK, p += dtype_block_bytes(type)) {
         uint64_t group = group_of(g, g->order ? g->order[k] : k);
         if (type == DTYPE_MXFP4) {
             put_mxfp4(g, row, group, field + k, p);
@@ -198,11 +214,19 @@ static scale_facts facts_of(const grouped *g) {
 
 dtype grouped_type(const grouped *g) {
     if (g->layout == GROUPED_FP8) return DTYPE_F8_E4M3;
-    if (g->cols % BLOCK || (g->group % BLOCK && g->groups > 1) || (g->group_of && !g->order)) return DTYPE_F32;
+    if (g->cols % BLOCK || (g->group % 16 && g->groups > 1) || (g->group_of && !g->order)) return DTYPE_F32;
     scale_facts f = facts_of(g);
-    if (g->layout == GROUPED_FP4) return g->scale_type == SCALE_E8M0 && g->group == BLOCK && f.numbers ? DTYPE_MXFP4 : DTYPE_F32;
-    if (!f.halves) return DTYPE_F32;
+    if (g->layout == GROUPED_FP4 && g->scale_type == SCALE_E8M0 && g->group == BLOCK && f.numbers) return DTYPE_MXFP4;
+    if (g->bits == 8 && !f.centred) return DTYPE_F32; /* nine bits */
+    if (g->layout == GROUPED_FP4 || !f.halves || (g->group % BLOCK && g->groups > 1)) return DTYPE_Q8_S;
     if (g->bits == 4) return f.centred ? DTYPE_Q4_0 : DTYPE_Q5_0;
     if (g->bits < 4) return DTYPE_Q4_0; /* at most [-8, 7] whatever the zero point */
-    return g->bits < 8 || f.centred ? DTYPE_Q8_0 : DTYPE_F32;
+    return DTYPE_Q8_0;
+}
+
+/* Integers all fit Q8_S, whose blocks are the smallest. */
+dtype grouped_common_type(dtype a, dtype b) {
+    bool plain = a != DTYPE_F32 && a != DTYPE_F8_E4M3 && b != DTYPE_F32 && b != DTYPE_F8_E4M3;
+    bool four = (a == DTYPE_Q4_0 || a == DTYPE_Q5_0) && (b == DTYPE_Q4_0 || b == DTYPE_Q5_0);
+    return a == b ? a : four ? DTYPE_Q5_0 : plain ? DTYPE_Q8_S : DTYPE_F32;
 }

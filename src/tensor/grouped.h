@@ -46,9 +46,11 @@ typedef struct grouped {
     const uint32_t *order;     /* [cols] columns sorted by their group, when blocks need it; NULL: as they are */
 } grouped;
 
-/* The format in which blocks hold these values exactly: Q4_0, Q5_0, Q8_0, MXFP4; F8_E4M3 or F32 where none does, which are then
- * multiplied exactly in both precisions. Reads all scales and zero points. */
+/* The format in which blocks hold these values exactly: Q4_0, Q5_0, Q8_0, MXFP4; Q8_S where scales are no f16 numbers; F8_E4M3 or F32 where
+ * none does, which are then multiplied exactly in both precisions. Reads all scales and zero points. */
 dtype grouped_type(const grouped *g);
+/* The format that holds what either of two hold. */
+dtype grouped_common_type(dtype a, dtype b);
 /* Columns sorted by group, stably: order[cols]. False when no block of 32 would lie within one group. */
 bool grouped_order(const grouped *g, uint32_t *order);
 /* Row `row` in its own column order, w as defined above. */

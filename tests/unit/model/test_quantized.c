@@ -58,6 +58,7 @@ static void kinds_get_their_block_formats(void **state) {
         { "gptq", DTYPE_Q4_0, DTYPE_Q4_0, false },       { "gptq-order", DTYPE_Q5_0, DTYPE_Q5_0, true },   { "gptq-v2-3bit", DTYPE_Q4_0, DTYPE_Q4_0, false },
         { "awq", DTYPE_Q5_0, DTYPE_Q5_0, false },        { "ct-w4a16", DTYPE_Q5_0, DTYPE_Q5_0, false },    { "ct-w8a8", DTYPE_Q8_0, DTYPE_Q8_0, false },
         { "ct-fp8-block", DTYPE_F8_E4M3, DTYPE_F8_E4M3, false }, { "ct-mxfp4", DTYPE_MXFP4, DTYPE_MXFP4, false },
+        { "ct-nvfp4", DTYPE_Q8_S, DTYPE_Q8_S, false },
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char path[512];

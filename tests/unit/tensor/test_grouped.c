@@ -117,11 +117,27 @@ static void bytes_and_fp4(void **state) {
         check_blocks(&g, DTYPE_MXFP4, row, r);
     }
     e8m0[9] = 255; /* no number; GGUF's MXFP4 would read one */
-    assert_int_equal(grouped_type(&g), DTYPE_F32);
+    assert_int_equal(grouped_type(&g), DTYPE_Q8_S);
+    g.scale_type = SCALE_E4M3;
+    g.divisor = 3;
+    for (int i = 0; i < ROWS * GROUPS; i++) e8m0[i] = (uint8_t)(i % 126); /* numbers of E4M3 */
+    for (uint64_t r = 0; r < ROWS; r++) {
+        grouped_row_to_f32(&g, r, row);
+        check_blocks(&g, DTYPE_Q8_S, row, r);
+    }
 }
 
-/* What no block format holds is multiplied as f32: scales beyond f16, groups that are no whole blocks. */
-static void what_fits_no_block_is_f32(void **state) {
+static void rows_equal_blocks(grouped *g, dtype t) {
+    float row[COLS];
+    assert_int_equal(grouped_type(g), t);
+    for (uint64_t r = 0; r < ROWS; r++) {
+        grouped_row_to_f32(g, r, row);
+        check_blocks(g, t, row, r);
+    }
+}
+
+/* Scales beyond f16 and groups of 16 take blocks with f32 scales; groups that are no whole blocks are multiplied as f32. */
+static void what_fits_no_file_format(void **state) {
     (void)state;
     static uint32_t words[COLS * ROWS];
     static float scale[ROWS * COLS];
@@ -134,10 +150,14 @@ static void what_fits_no_block_is_f32(void **state) {
     for (int i = 0; i < ROWS * COLS; i++) scale[i] = 0.25f;
     assert_int_equal(grouped_type(&g), DTYPE_Q4_0);
     scale[17] = 0.1f;
-    assert_int_equal(grouped_type(&g), DTYPE_F32);
+    for (int i = 0; i < COLS * ROWS; i++) words[i] = below(65536) << 16 | below(65536);
+    rows_equal_blocks(&g, DTYPE_Q8_S);
     scale[17] = 0.25f;
     g.group = 16;
     g.groups = g.scale_row_step = COLS / 16;
+    rows_equal_blocks(&g, DTYPE_Q8_S);
+    g.group = 8;
+    g.groups = g.scale_row_step = COLS / 8;
     assert_int_equal(grouped_type(&g), DTYPE_F32);
     g.group = GROUP;
     g.groups = g.scale_row_step = GROUPS;
@@ -153,11 +173,11 @@ static void what_fits_no_block_is_f32(void **state) {
     g.scale_type = SCALE_BF16;
     assert_int_equal(grouped_type(&g), DTYPE_Q4_0);
     bf16[3] = 0x3001; /* 2^-31 and a bit */
-    assert_int_equal(grouped_type(&g), DTYPE_F32);
+    rows_equal_blocks(&g, DTYPE_Q8_S);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(words_of_the_packers), cmocka_unit_test(layouts_are_their_definition), cmocka_unit_test(bytes_and_fp4),
-                                        cmocka_unit_test(what_fits_no_block_is_f32) };
+                                        cmocka_unit_test(what_fits_no_file_format) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
