@@ -1,5 +1,6 @@
 /* JSON configs: arbitrary bytes as config.json, read as the model loader does. */
 #include "format/hfconfig.h"
+#include "format/hfquant.h"
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -21,6 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     js_int(c.config, "hidden_size", 1, 1 << 20, &i, NULL);
     js_real(c.config, "rms_norm_eps", &r, NULL);
     js_str(c.config, "model_type", &s, NULL);
+    hfquant q;
+    err why = { 0 };
+    if (!hfquant_read(c.config, &q, &why) && why.code == ERR_NONE) abort();
     if (rope && !json_is_string(js_get(rope, "rope_type"))) abort();
     json_decref(rope);
     hfconfig_close(&c);

@@ -77,6 +77,11 @@ def main():
         "template": {"chat_template": "{{ bos_token }}"},
         "templates": {"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]},
         "longrope": {"rope_scaling": {"type": "su", "short_factor": [1.0, 1.1], "long_factor": [2.0, 2.1]}},
+        "gptq": {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": -1, "sym": True, "checkpoint_format": "gptq_v2", "pack_dtype": "int32",
+                                         "dynamic": {"-:.*v_proj.*": {}}}},
+        "awq": {"quantization_config": {"quant_method": "awq", "w_bit": 4, "q_group_size": 128, "zero_point": True, "version": "gemm"}},
+        "compressed": {"quantization_config": {"quant_method": "compressed-tensors", "format": "float-quantized", "sparsity_config": {"format": "dense"}, "config_groups": {
+            "group_0": {"targets": ["Linear"], "format": "dense", "weights": {"num_bits": 8, "type": "float", "strategy": "block", "block_structure": [128, 128]}}}}},
     }
     for name, config in configs.items():
         put("config", name, json.dumps(config).encode())

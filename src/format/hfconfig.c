@@ -96,10 +96,25 @@ static bool merge_text_config(json_t *config, err *e) {
     return true;
 }
 
+/* Before config.json had a quantization_config, AutoGPTQ and AutoAWQ wrote files of their own. */
+static bool attach_quantization(hfconfig *c, const char *dir, err *e) {
+    static const char *const files[][2] = { { "quantize_config.json", "gptq" }, { "quant_config.json", "awq" } };
+    if (js_get(c->config, "quantization_config") || js_get(c->config, "compression_config")) return true;
+    for (size_t i = 0; i < 2; i++) {
+        json_t *own = NULL;
+        if (!read_object(dir, files[i][0], false, &own, e)) return json_decref(own), false;
+        if (!own) continue;
+        if (!js_get(own, "quant_method")) json_object_set_new(own, "quant_method", json_string(files[i][1]));
+        if (json_object_set_new(c->config, "quantization_config", own) != 0) return err_set(e, ERR_MEMORY, "out of memory");
+        return true;
+    }
+    return true;
+}
+
 bool hfconfig_open(hfconfig *c, const char *dir, err *e) {
     *c = (hfconfig){ 0 };
     bool ok = has_config(dir, e) && read_object(dir, "config.json", true, &c->config, e) && merge_text_config(c->config, e) &&
-              read_object(dir, "generation_config.json", false, &c->generation, e) &&
+              attach_quantization(c, dir, e) && read_object(dir, "generation_config.json", false, &c->generation, e) &&
               read_object(dir, "tokenizer_config.json", false, &c->tokenizer, e) && read_templates(c, dir, e);
     if (!ok) hfconfig_close(c);
     return ok;

@@ -28,9 +28,8 @@ typedef struct shard {
 struct safetensors {
     shard *shards;
     size_t n_shards;
-    tensor_set tensors;
-    const char **skipped;
-    size_t n_skipped, skipped_cap;
+    tensor_set tensors, others;
+    const char **other_types; /* [others.cap] */
     arena *names;
     map *seen; /* every tensor name, also the skipped ones -> shard number */
 };
@@ -53,8 +52,9 @@ void safetensors_close(safetensors *s) {
         free(s->shards[i].name);
     }
     free(s->shards);
-    free(s->skipped);
+    free(s->other_types);
     tensor_set_free(&s->tensors);
+    tensor_set_free(&s->others);
     arena_free(s->names);
     map_free(s->seen);
     free(s);
@@ -80,7 +80,7 @@ static uint32_t type_bits(const char *name) {
     return 0;
 }
 
-/* Of the known types, those that this program stores; the others are named but left out. */
+/* Of the known types, those that weights and activations have; tensors of the others are kept apart. */
 static bool type_held(const char *name, dtype *t) {
     static const struct {
         const char *name;
@@ -148,12 +148,13 @@ static bool check_bytes(const shard *f, const named_tensor *t, const char *type,
            err_expected(e, "%" PRIu64 " bytes for %s of %s", bits / 8, named_tensor_shape(t, shape), type) || err_got(e, "%" PRIu64 " bytes", x->end - x->start);
 }
 
-static bool skip(safetensors *s, const char *name) {
-    if (s->n_skipped == s->skipped_cap) {
-        s->skipped_cap = s->skipped_cap ? s->skipped_cap * 2 : 16;
-        s->skipped = mem_must_grow(s->skipped, s->skipped_cap, sizeof *s->skipped);
-    }
-    s->skipped[s->n_skipped++] = name;
+static bool keep_other(safetensors *s, named_tensor *t, size_t rank, const char *type, err *e) {
+    t->type = DTYPE_COUNT;
+    t->n_dims = (uint32_t)(rank < TENSOR_MAX_DIMS + 1 ? rank : TENSOR_MAX_DIMS + 1); /* nobody takes one of more dimensions for his own */
+    if (!tensor_set_add(&s->others, t, e)) return false;
+    s->other_types = mem_must_grow(s->other_types, s->others.cap, sizeof *s->other_types);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].name, type) == 0) s->other_types[s->others.n - 1] = types[i].name;
     return true;
 }
 
@@ -174,10 +175,10 @@ static bool take_tensor(safetensors *s, size_t no, const json_t *entry, uint64_t
         !check_bytes(f, &t, type, count, x, e))
         return false;
     if (!map_put(s->seen, t.name, len, (int64_t)no)) return bad(f, t.name, "appears twice", e);
-    if (!type_held(type, &t.type)) return skip(s, t.name);
-    if (rank > TENSOR_MAX_DIMS) return bad(f, t.name, "has too many dimensions", e) || err_expected(e, "at most %d", TENSOR_MAX_DIMS) || err_got(e, "%zu", rank);
     t.bytes = x->end - x->start;
     t.data = f->data + data_at + x->start;
+    if (!type_held(type, &t.type)) return keep_other(s, &t, rank, type, e);
+    if (rank > TENSOR_MAX_DIMS) return bad(f, t.name, "has too many dimensions", e) || err_expected(e, "at most %d", TENSOR_MAX_DIMS) || err_got(e, "%zu", rank);
     return tensor_set_add(&s->tensors, &t, e);
 }
 
@@ -287,8 +288,8 @@ safetensors *safetensors_from_bytes(const void *data, size_t size, const char *n
 }
 
 const tensor_set *safetensors_tensors(const safetensors *s) { return &s->tensors; }
-size_t safetensors_n_skipped(const safetensors *s) { return s->n_skipped; }
-const char *safetensors_skipped_name(const safetensors *s, size_t i) { return i < s->n_skipped ? s->skipped[i] : NULL; }
+const tensor_set *safetensors_others(const safetensors *s) { return &s->others; }
+const char *safetensors_other_type(const safetensors *s, size_t i) { return s->other_types[i]; }
 
 uint64_t safetensors_file_bytes(const safetensors *s) {
     uint64_t sum = 0;

@@ -9,8 +9,10 @@ typedef struct safetensors safetensors;
 safetensors *safetensors_open(const char *path, err *e);     /* one file */
 safetensors *safetensors_open_dir(const char *dir, err *e);  /* model.safetensors, or the shards of its index; shard names may not leave the directory */
 void safetensors_close(safetensors *s);
-const tensor_set *safetensors_tensors(const safetensors *s); /* dtypes that no format here holds (I64, BOOL, ...) are left out and counted */
-size_t safetensors_n_skipped(const safetensors *s);          /* how many were left out; named by safetensors_skipped_name */
-const char *safetensors_skipped_name(const safetensors *s, size_t i);
+const tensor_set *safetensors_tensors(const safetensors *s);
+/* Tensors of types that no weight is computed from as they are (I32, U8, BOOL, ...), type DTYPE_COUNT; the parts of quantized weights
+ * are among them. n_dims above TENSOR_MAX_DIMS: more dimensions than are told. */
+const tensor_set *safetensors_others(const safetensors *s);
+const char *safetensors_other_type(const safetensors *s, size_t i); /* safetensors' name of the type of the i-th of them */
 uint64_t safetensors_file_bytes(const safetensors *s);
 #endif

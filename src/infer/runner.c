@@ -34,18 +34,24 @@ struct runner {
 
 /* A fingerprint of the weights: names, formats, shapes, and the first and last 4 KiB of each tensor's bytes. Enough to keep pages
  * of different models apart; not a proof of identity. */
+static void digest_tensors(const tensor_set *s, crypto_generichash_state *state) {
+    for (size_t i = 0; i < s->n; i++) {
+        const named_tensor *t = &s->items[i];
+        uint64_t part = t->bytes < 4096 ? t->bytes : 4096;
+        crypto_generichash_update(state, (const unsigned char *)t->name, strlen(t->name) + 1);
+        crypto_generichash_update(state, (const unsigned char *)t->dims, sizeof t->dims);
+        crypto_generichash_update(state, (const unsigned char *)&t->type, sizeof t->type);
+        crypto_generichash_update(state, t->data, part);
+        crypto_generichash_update(state, (const unsigned char *)t->data + (t->bytes - part), part);
+    }
+}
+
 static void digest_model(const model *m, unsigned char out[32]) {
     crypto_generichash_state state;
     crypto_generichash_init(&state, NULL, 0, 32);
-    for (size_t i = 0; i < m->source->tensors->n; i++) {
-        const named_tensor *t = &m->source->tensors->items[i];
-        uint64_t part = t->bytes < 4096 ? t->bytes : 4096;
-        crypto_generichash_update(&state, (const unsigned char *)t->name, strlen(t->name) + 1);
-        crypto_generichash_update(&state, (const unsigned char *)t->dims, sizeof t->dims);
-        crypto_generichash_update(&state, (const unsigned char *)&t->type, sizeof t->type);
-        crypto_generichash_update(&state, t->data, part);
-        crypto_generichash_update(&state, (const unsigned char *)t->data + (t->bytes - part), part);
-    }
+    digest_tensors(m->source->tensors, &state);
+    if (m->source->weights) digest_tensors(safetensors_others(m->source->weights), &state);
+    if (m->quant.method == HFQUANT_GPTQ) crypto_generichash_update(&state, (const unsigned char *)&m->quant.zeros_stored_less_one, sizeof m->quant.zeros_stored_less_one);
     crypto_generichash_final(&state, out, 32);
 }
 

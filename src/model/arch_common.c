@@ -1,5 +1,6 @@
 /* What families share: finding one by name, and reading the numbers that all spell alike. */
 #include "model/arch.h"
+#include "format/hfquant.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,21 +58,11 @@ static bool known_activation(const json_t *config, err *e) {
     return err_set(e, ERR_UNSUPPORTED, "activation '%s' is not computed", act) || err_expected(e, "silu");
 }
 
-static bool refuse_quantized(const json_t *config, err *e) {
-    const json_t *q = js_get(config, "quantization_config");
-    const char *method = "unnamed";
-    if (!q) return true;
-    js_str(q, "quant_method", &method, NULL);
-    if (strcmp(method, "fp8") == 0) return true;
-    return err_set(e, ERR_UNSUPPORTED, "checkpoints quantized with '%s' are not read", method) ||
-           err_hint(e, "use the 16-bit checkpoint, or a GGUF file of the model");
-}
-
 bool spec_read_hf(const json_t *config, model_spec *s, err *e) {
     double eps = 1e-6;
     const char *name = "";
     s->context = 2048;
-    if (!known_activation(config, e) || !refuse_quantized(config, e)) return false;
+    if (!known_activation(config, e) || !hfquant_read(config, &(hfquant){ 0 }, e)) return false;
     if (!required_u32(config, "hidden_size", &s->d, e) || !required_u32(config, "num_hidden_layers", &s->layers, e) ||
         !required_u32(config, "num_attention_heads", &s->heads, e) || !required_u32(config, "vocab_size", &s->vocab, e) ||
         !hf_u32(config, "intermediate_size", &s->ff, e) || !hf_u32(config, "max_position_embeddings", &s->context, e))

@@ -21,6 +21,12 @@ const named_tensor *bind_find(binder *b, tensor_names n, int il) {
     return find_named(b, name);
 }
 
+bool bind_has(binder *b, tensor_names n, int il) {
+    char name[256];
+    name_of(b, n, il, name);
+    return find_named(b, name) || bind_is_grouped(b, name);
+}
+
 static const named_tensor *require(binder *b, tensor_names n, int il) {
     const named_tensor *t = bind_find(b, n, il);
     if (t) return t;
@@ -81,9 +87,11 @@ bool bind_weight(binder *b, tensor_names n, int il, uint64_t rows, uint64_t cols
 }
 
 bool bind_weight_rows(binder *b, tensor_names n, int il, uint64_t total, uint64_t row0, uint64_t rows, uint64_t cols, weight *w) {
+    char name[256], expected[64];
+    name_of(b, n, il, name);
+    if (bind_is_grouped(b, name)) return bind_grouped(b, name, total, row0, rows, cols, w);
     const named_tensor *t = require(b, n, il);
     if (!t) return false;
-    char expected[64];
     snprintf(expected, sizeof expected, "[%llu, %llu]", (unsigned long long)total, (unsigned long long)cols);
     if (!is_matrix(t, total, cols)) return wrong_shape(b, t, expected);
     uint64_t bytes = b->m->weight_bytes, parameters = b->m->parameters;

@@ -8,7 +8,10 @@ typedef struct binder {
     model *m;
     const tensor_set *tensors;
     bool gguf;
-    bool *used; /* [tensors->n] */
+    bool *used;        /* [tensors->n] */
+    bool *used_others; /* [safetensors_others()->n] */
+    const uint32_t *order; /* the last column order met (bind_grouped.c) */
+    uint64_t order_cols;
     err *e;
 } binder;
 
@@ -20,10 +23,18 @@ typedef struct tensor_names {
 /* Finds a tensor by its name in this file's format; NULL without an error when absent. Marks it used. */
 const named_tensor *bind_find(binder *b, tensor_names n, int il);
 
+/* Whether the weight is there, quantized or not. */
+bool bind_has(binder *b, tensor_names n, int il);
+
 /* Matrices [rows, cols] in their storage format, borrowed. Required: absence is an error naming the tensor. */
 bool bind_weight(binder *b, tensor_names n, int il, uint64_t rows, uint64_t cols, weight *w);
 /* Rows [row0, row0+rows) of a [total, cols] tensor (fused projections). */
 bool bind_weight_rows(binder *b, tensor_names n, int il, uint64_t total, uint64_t row0, uint64_t rows, uint64_t cols, weight *w);
+/* The same of a weight whose parts GPTQ, AWQ or compressed-tensors named after it (bind_weight_rows asks by itself). */
+bool bind_is_grouped(binder *b, const char *name);
+bool bind_grouped(binder *b, const char *name, uint64_t total, uint64_t row0, uint64_t rows, uint64_t cols, weight *w);
+/* Matrix i of the n that w stacks is `one`, from row i * row_step of it on. */
+bool bind_grouped_stack(binder *b, weight *w, const weight *one, uint32_t n, uint32_t i, uint64_t row_step);
 /* n stacked matrices [rows, cols] of one 3-D tensor. */
 bool bind_matrices(binder *b, const named_tensor *t, uint64_t n, uint64_t rows, uint64_t cols, weight *w);
 /* f32 copies of vectors. */

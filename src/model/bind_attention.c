@@ -51,9 +51,13 @@ static const tensor_names Q_A_BIAS = { "model.layers.%d.self_attn.q_a_proj.bias"
 static const tensor_names KV_A_BIAS = { "model.layers.%d.self_attn.kv_a_proj_with_mqa.bias", "blk.%d.attn_kv_a_mqa.bias" };
 
 /* w[heads * rows, cols] seen as one matrix per head. */
-static void split_heads(weight *w, uint32_t heads) {
+static bool split_heads(binder *b, weight *w, uint32_t heads) {
+    weight whole = *w;
     w->w.n = heads;
     w->w.rows /= heads;
+    for (uint32_t h = 0; whole.w.grouped && h < heads; h++)
+        if (!bind_grouped_stack(b, w, &whole, heads, h, w->w.rows)) return false;
+    return true;
 }
 
 /* GGUF files of 2025 on keep the two halves of kv_b apart, per head, the first one transposed. */
@@ -78,7 +82,7 @@ static bool bind_whole_kv_b(binder *b, int il, layer *l) {
     if (!bind_weight(b, KV_B, il, rows, s->kv_lora, &l->k_b)) return false;
     if (l->k_b.w.block_scale && (s->nope + s->v_dim) % 128)
         return err_set(b->e, ERR_UNSUPPORTED, "FP8 kv_b of layer %d does not split into heads at 128-row blocks", il);
-    split_heads(&l->k_b, s->heads);
+    if (!split_heads(b, &l->k_b, s->heads)) return false;
     l->v_b = l->k_b;
     l->v_b_row0 = s->nope;
     return true;

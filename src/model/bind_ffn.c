@@ -43,15 +43,16 @@ static bool bind_apart(binder *b, int il, const char *hf, const char *gguf, uint
         }
         weight one = { 0 };
         if (!bind_weight(b, (tensor_names){ name[0], name[1] }, il, rows, cols, &one)) return false;
-        if (e && one.w.type != w->w.type)
+        if (e && one.w.type != w->w.type && !(one.w.grouped && w->w.grouped))
             return err_set(b->e, ERR_UNSUPPORTED, "experts of layer %d are stored in different formats", il) ||
                    err_got(b->e, "%s and %s", dtype_name(w->w.type), dtype_name(one.w.type));
         if (!e) *w = one;
+        if (one.w.grouped && !bind_grouped_stack(b, w, &one, n, e, 0)) return false;
         parts[e] = one.w.data;
         scales[e] = one.w.block_scale;
     }
     w->w.n = n;
-    w->w.parts = parts;
+    w->w.parts = w->w.grouped ? NULL : parts;
     w->w.scale_parts = w->w.block_scale ? scales : NULL;
     return true;
 }

@@ -58,7 +58,7 @@ static bool bind_ends(binder *b) {
     model *m = b->m;
     const model_spec *s = &m->spec;
     if (!bind_weight(b, EMBED, 0, s->vocab, s->d, &m->embed) || !bind_norm(b, NORM, 0, s->d, &m->norm)) return false;
-    if (bind_find(b, OUTPUT, 0) && !(s->tied && !b->gguf)) {
+    if (bind_has(b, OUTPUT, 0) && !(s->tied && !b->gguf)) {
         m->spec.tied = false;
         return bind_weight(b, OUTPUT, 0, s->vocab, s->d, &m->output);
     }
@@ -89,14 +89,29 @@ static bool is_ignored(const model *m, const char *name) {
     return (m->arch->mtp_layers && layer_name && il >= (int)m->spec.layers) || strstr(name, "rotary_emb.inv_freq") || strcmp(name, "lm_head.weight") == 0;
 }
 
+/* What quantizers write beside the weights: scales of activations and of the cache, which are computed here as they are, and the zeros that
+ * some of them gave to every linear layer as its bias. */
+static bool is_quantizer_s(const named_tensor *t) {
+    static const char *const ends[] = { ".input_scale", ".output_scale", ".k_scale", ".v_scale", ".input_global_scale", ".input_zero_point", ".bias" };
+    size_t n = strlen(t->name), i = 0;
+    for (; i < sizeof ends / sizeof *ends; i++)
+        if (n > strlen(ends[i]) && strcmp(t->name + n - strlen(ends[i]), ends[i]) == 0) break;
+    if (i == sizeof ends / sizeof *ends || strcmp(ends[i], ".bias") != 0) return i < sizeof ends / sizeof *ends;
+    for (uint64_t k = 0; k < t->bytes; k++)
+        if (((const char *)t->data)[k]) return false;
+    return true;
+}
+
+static bool is_left_out(const binder *b, const named_tensor *t) { return is_ignored(b->m, t->name) || (b->m->quant.method && is_quantizer_s(t)); }
+
 static void note_unused(binder *b) {
     model *m = b->m;
+    const tensor_set *others = b->used_others && b->m->quant.method ? safetensors_others(m->source->weights) : &(tensor_set){ 0 };
+    m->unused = arena_must(m->mem, b->tensors->n + others->n, sizeof *m->unused);
     for (size_t i = 0; i < b->tensors->n; i++)
-        if (!b->used[i] && is_ignored(m, b->tensors->items[i].name)) b->used[i] = true;
-    for (size_t i = 0; i < b->tensors->n; i++) m->n_unused += !b->used[i];
-    m->unused = arena_must(m->mem, m->n_unused, sizeof *m->unused);
-    for (size_t i = 0, k = 0; i < b->tensors->n; i++)
-        if (!b->used[i]) m->unused[k++] = b->tensors->items[i].name;
+        if (!b->used[i] && !is_left_out(b, &b->tensors->items[i])) m->unused[m->n_unused++] = b->tensors->items[i].name;
+    for (size_t i = 0; i < others->n; i++)
+        if (!b->used_others[i] && !is_left_out(b, &others->items[i])) m->unused[m->n_unused++] = others->items[i].name;
 }
 
 static bool refuse_unused(const model *m, err *e) {
@@ -107,14 +122,17 @@ static bool refuse_unused(const model *m, err *e) {
 }
 
 static bool bind_all(model *m, err *e) {
-    binder b = { m, m->source->tensors, m->source->gguf != NULL, mem_must(m->source->tensors->n, sizeof(bool)), e };
-    bool ok = bind_rope_factors(&b) && spec_check(&m->spec, e) && bind_ends(&b) && bind_layers(&b) &&
+    const model_source *s = m->source;
+    binder b = { .m = m, .tensors = s->tensors, .gguf = s->gguf != NULL, .used = mem_must(s->tensors->n, sizeof(bool)), .e = e };
+    if (s->weights) b.used_others = mem_must(safetensors_others(s->weights)->n, sizeof(bool));
+    bool ok = (!s->hf.config || hfquant_read(s->hf.config, &m->quant, e)) && bind_rope_factors(&b) && spec_check(&m->spec, e) && bind_ends(&b) && bind_layers(&b) &&
               rope_tables_make(&m->rope, &m->spec, m->mem, e);
     if (ok) {
         note_unused(&b);
         ok = refuse_unused(m, e);
     }
     free(b.used);
+    free(b.used_others);
     return ok;
 }
 

@@ -3,6 +3,7 @@
  * Immutable after binding: any number of threads may run forward passes over one model. */
 #ifndef PINGTI_MODEL_MODEL_H
 #define PINGTI_MODEL_MODEL_H
+#include "format/hfquant.h"
 #include "model/rope.h"
 #include "model/source.h"
 #include "model/spec.h"
@@ -34,6 +35,7 @@ typedef struct model {
     const arch *arch;
     const model_source *source;
     rope_tables rope;
+    hfquant quant;                   /* Hugging Face: how the weights were quantized */
     weight embed, output;            /* [vocab,d]; output is embed when tied */
     tensor norm;                     /* f32 [1,d] */
     layer *layers;                   /* [spec.layers] */

@@ -77,13 +77,18 @@ static void pack_task(void *ctx, size_t task, int worker) {
 
 /* The pages of the model's own file: they come back from it when somebody reads them. Only tensors of the file are let go: a weight may
  * lie in other memory, which would be lost. */
-static void let_go_of_file(const model *m) {
+static void let_go_of(const tensor_set *s) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    for (size_t i = 0; i < m->source->tensors->n; i++) {
-        const named_tensor *t = &m->source->tensors->items[i];
+    for (size_t i = 0; i < s->n; i++) {
+        const named_tensor *t = &s->items[i];
         uintptr_t from = ((uintptr_t)t->data + page - 1) / page * page, to = ((uintptr_t)t->data + t->bytes) / page * page;
         if (from < to) madvise((void *)from, to - from, MADV_DONTNEED);
     }
+}
+
+static void let_go_of_file(const model *m) {
+    let_go_of(m->source->tensors);
+    if (m->source->weights) let_go_of(safetensors_others(m->source->weights));
 }
 
 /* Now and then, so that memory never holds much more than one copy. */
@@ -157,7 +162,7 @@ placement *place_weights(model *m, const backend *b, pool *threads, const unsign
     place_list l = list_of(m, b);
     p->m = m;
     p->bytes = l.bytes;
-    place_file_digest(p->digest, digest, b->place_version, l.bytes);
+    place_file_digest(p->digest, digest, b->place_version ? b->place_version : "rows", l.bytes);
     if (l.bytes && !(place_wants_file(o, l.bytes) && in_file(p, &l, threads, o))) in_memory(p, &l, threads, o, e);
     for (size_t i = 0; p->memory && i < l.n; i++) l.items[i].w->packed = (char *)p->memory + l.items[i].at;
     bool failed = l.bytes && !p->memory;

@@ -17,6 +17,7 @@ const char *op_unit_name(op_unit u) {
 
 static uint64_t row_bytes(const tensor *w) {
     uint64_t bytes = 0;
+    if (w->grouped) return w->cols * w->grouped->bits / 8; /* scales and zero points are some percent more */
     dtype_row_bytes(w->type, w->cols, &bytes);
     return bytes;
 }

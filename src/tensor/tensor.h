@@ -2,8 +2,8 @@
  * Plain data; `data` is borrowed (a mapped file, an arena). grad, when not NULL, is f32 of the same shape. */
 #ifndef PINGTI_TENSOR_TENSOR_H
 #define PINGTI_TENSOR_TENSOR_H
-#include "tensor/dtype.h"
-#include <stddef.h>
+#include "tensor/grouped.h"
+#include <assert.h>
 
 typedef struct tensor {
     dtype type;
@@ -18,9 +18,13 @@ typedef struct tensor {
     const float *block_scale;
     const float *const *scale_parts; /* beside parts: the scales of matrix i */
     uint32_t scale_rows, scale_cols;
+    /* [n] of GPTQ, AWQ and the like (tensor/grouped.h), or NULL. Such matrices have no rows in memory: tensor_row_to_f32 and tensor_row_blocks
+     * make them; `type` is that of the blocks, data only says that there is something. */
+    const grouped *grouped;
 } tensor;
 
 static inline const void *tensor_row(const tensor *t, uint64_t i, uint64_t row) {
+    assert(!t->grouped);
     const char *matrix = t->parts ? t->parts[i] : (const char *)t->data + i * t->rows * t->stride;
     return matrix + row * t->stride;
 }
@@ -29,6 +33,10 @@ static inline uint64_t tensor_count(const tensor *t) { return t->n * t->rows * t
 
 /* Row `row` of matrix i as f32, block scale applied. out[cols]. */
 void tensor_row_to_f32(const tensor *t, uint64_t i, uint64_t row, float *out);
+/* Row `row` of matrix i as stored, or made in memory[dtype_row_bytes], its columns then in the order that tensor_order tells. */
+const void *tensor_row_blocks(const tensor *t, uint64_t i, uint64_t row, void *memory);
+/* The column that element k of such a row belongs to, [cols]; NULL: k. Activations of fast products are taken in this order. */
+static inline const uint32_t *tensor_order(const tensor *t, uint64_t i) { return t->grouped && t->type != DTYPE_F32 ? t->grouped[i].order : NULL; }
 /* A view of f32 memory. */
 tensor tensor_view_f32(float *data, uint64_t rows, uint64_t cols);
 #endif

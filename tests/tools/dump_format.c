@@ -54,7 +54,7 @@ static int dump_safetensors(const char *path) {
         const named_tensor *t = &safetensors_tensors(s)->items[i];
         print_tensor(t, dtype_name(t->type));
     }
-    for (size_t i = 0; i < safetensors_n_skipped(s); i++) printf("skipped %s\n", safetensors_skipped_name(s, i));
+    for (size_t i = 0; i < safetensors_others(s)->n; i++) printf("skipped %s\n", safetensors_others(s)->items[i].name);
     safetensors_close(s);
     return 0;
 }

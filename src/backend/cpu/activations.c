@@ -6,6 +6,8 @@ typedef struct conversion {
     const activations *a;
     const void **out;
     void (*convert)(const float *x, size_t n, void *out);
+    const grouped *turned; /* whose order the columns take, or NULL */
+    float *spare;          /* [n][cols] then */
 } conversion;
 
 static void to_q8(const float *x, size_t n, void *out) {
@@ -15,31 +17,49 @@ static void to_q8(const float *x, size_t n, void *out) {
 
 static void convert_rows(void *ctx, uint64_t from, uint64_t to) {
     const conversion *c = ctx;
-    for (uint64_t i = from; i < to; i++) c->convert(c->a->f32[i], c->a->cols, (void *)(uintptr_t)c->out[i]);
+    for (uint64_t i = from; i < to; i++) {
+        const float *x = c->a->f32[i];
+        if (c->turned) {
+            grouped_reorder(c->turned, x, c->spare + i * c->a->cols);
+            x = c->spare + i * c->a->cols;
+        }
+        c->convert(x, c->a->cols, (void *)(uintptr_t)c->out[i]);
+    }
 }
 
-static const void **converted(const fwd *f, const activations *a, size_t bytes, void (*convert)(const float *, size_t, void *)) {
+static const void **converted(const fwd *f, const activations *a, size_t bytes, void (*convert)(const float *, size_t, void *), const grouped *turned) {
     char *memory = arena_must_raw(f->mem, a->n, bytes);
-    conversion c = { a, arena_must_raw(f->mem, a->n, sizeof *c.out), convert };
+    conversion c = { a, arena_must_raw(f->mem, a->n, sizeof *c.out), convert, turned, NULL };
+    if (turned) c.spare = arena_must_raw(f->mem, a->n * a->cols, sizeof(float));
     for (uint64_t i = 0; i < a->n; i++) c.out[i] = memory + i * bytes;
     cpu_over_rows(f, a->n, 8, convert_rows, &c);
     return c.out;
 }
 
 activations activations_of(const fwd *f, const tensor *x) {
-    activations a = { x->rows, x->cols, arena_must_raw(f->mem, x->rows, sizeof *a.f32), NULL, NULL };
+    activations a = { x->rows, x->cols, arena_must_raw(f->mem, x->rows, sizeof *a.f32), NULL, NULL, NULL, NULL };
     for (uint64_t i = 0; i < a.n; i++) a.f32[i] = tensor_f32(x, i);
     return a;
 }
 
-const void **activations_for(const fwd *f, activations *a, const tensor *w) {
+/* The last order that was asked for is kept: matrices that share an input mostly share it too. */
+static const void **in_order(const fwd *f, activations *a, const grouped *g) {
+    if (a->order != g->order) {
+        a->order = g->order;
+        a->ordered_q8 = converted(f, a, act_q8_bytes(a->cols), to_q8, g);
+    }
+    return a->ordered_q8;
+}
+
+const void **activations_for(const fwd *f, activations *a, const tensor *w, uint64_t matrix) {
     const quant_traits *q = quant_of(w->type);
     if (f->precision == PRECISION_FAST && q->dot) {
-        if (!a->q8) a->q8 = converted(f, a, act_q8_bytes(a->cols), to_q8);
+        if (tensor_order(w, matrix)) return in_order(f, a, &w->grouped[matrix]);
+        if (!a->q8) a->q8 = converted(f, a, act_q8_bytes(a->cols), to_q8, NULL);
         return a->q8;
     }
     if (f->precision == PRECISION_FAST && w->packed && panel_acts_of(w->type) == ACTS_BF16) {
-        if (!a->bf16) a->bf16 = converted(f, a, (a->cols * 2 + 63) & ~(size_t)63, cpu_active()->act_bf16);
+        if (!a->bf16) a->bf16 = converted(f, a, (a->cols * 2 + 63) & ~(size_t)63, cpu_active()->act_bf16, NULL);
         return a->bf16;
     }
     return (const void **)a->f32;

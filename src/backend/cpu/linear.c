@@ -13,7 +13,7 @@ void cpu_linear(const fwd *f, const linear_args *a) {
     activations x = activations_of(f, a->x);
     product p[LINEAR_MAX];
     for (uint32_t i = 0; i < a->n; i++)
-        p[i] = (product){ .w = &a->w[i]->w, .bias = a->w[i]->bias, .n = x.n, .x = activations_for(f, &x, &a->w[i]->w), .y = output_rows(f, a->y[i]) };
+        p[i] = (product){ .w = &a->w[i]->w, .bias = a->w[i]->bias, .n = x.n, .x = activations_for(f, &x, &a->w[i]->w, 0), .y = output_rows(f, a->y[i]) };
     product_run(f, p, a->n);
     arena_release(f->mem, mark);
 }
@@ -58,10 +58,9 @@ void cpu_moe_linear(const fwd *f, const moe_linear_args *a) {
     expert_rows *groups = arena_must_raw(f->mem, a->w[0]->w.n, sizeof *groups);
     uint64_t active = group_rows(f, a, order, groups);
     product *p = arena_must_raw(f->mem, active * a->n, sizeof *p);
-    for (uint32_t i = 0; i < a->n; i++) {
-        const void **rows = activations_for(f, &x, &a->w[i]->w);
-        for (uint64_t e = 0; e < active; e++) p[i * active + e] = expert_product(f, a, i, rows, order, groups[e]);
-    }
+    for (uint32_t i = 0; i < a->n; i++)
+        for (uint64_t e = 0; e < active; e++)
+            p[i * active + e] = expert_product(f, a, i, activations_for(f, &x, &a->w[i]->w, groups[e].expert), order, groups[e]);
     product_run(f, p, active * a->n);
     arena_release(f->mem, mark);
 }

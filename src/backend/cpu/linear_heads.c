@@ -28,7 +28,7 @@ static float *output(const linear_heads_args *a, uint64_t t, size_t h) { return 
 
 static void unpack_row(const heads_job *j, size_t h, uint32_t r, float *row) {
     const tensor *w = &j->a->w->w;
-    if (w->block_scale || w->scale_parts) tensor_row_to_f32(w, h, j->a->row0 + r, row);
+    if (w->block_scale || w->scale_parts || w->grouped) tensor_row_to_f32(w, h, j->a->row0 + r, row);
     else j->k->to_f32[w->type](tensor_row(w, h, j->a->row0 + r), row, w->cols);
 }
 

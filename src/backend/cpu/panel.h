@@ -15,15 +15,24 @@
 
 enum { PANEL_ROWS = 16, PANEL_MAX_TILE = 12 };
 
+/* Formats without panels of their own, but with an unpack (quant_unpack_of), are unpacked for the time of one product into panels of this
+ * one: a step of 64 elements is f32 scales [4][16], one for 16 elements, then bytes + 128. Slower at one row, never a second copy. */
+enum { DTYPE_UNPACKED = DTYPE_COUNT, PANEL_FORMATS };
+
 typedef struct panel_shape {
     uint32_t rows, step, step_bytes; /* rows 0: the format has no panels */
 } panel_shape;
 
-panel_shape panel_shape_of(dtype t);
+panel_shape panel_shape_of(int t); /* a dtype, or DTYPE_UNPACKED */
 uint64_t panel_bytes(const tensor *w);  /* of one panel */
 uint64_t panel_count(const tensor *w);  /* of one matrix */
 /* Panels [from, to) of matrix i -> dst, the place of panel `from`. */
 void panel_pack(const tensor *w, uint64_t i, uint64_t from, uint64_t to, void *dst);
+
+/* Panel `p` of matrix i unpacked into dst[panel_unpacked_bytes]; memory[panel_unpack_bytes] is scratch. */
+uint64_t panel_unpacked_bytes(const tensor *w);
+uint64_t panel_unpack_bytes(const tensor *w);
+void panel_unpack(const tensor *w, uint64_t i, uint64_t p, void *dst, void *memory);
 
 /* One tile: the rows of one or two panels times up to PANEL_MAX_TILE activation rows. */
 typedef struct panel_call {
@@ -44,7 +53,7 @@ static inline panel_acts panel_acts_of(dtype t) { return t == DTYPE_BF16 ? ACTS_
 
 /* tile[type][panels - 1][rows - 1]; NULL beyond what an instruction set has registers for. */
 typedef struct panel_kernels {
-    panel_fn tile[DTYPE_COUNT][2][PANEL_MAX_TILE];
+    panel_fn tile[PANEL_FORMATS][2][PANEL_MAX_TILE];
 } panel_kernels;
 
 const panel_kernels *panel_kernels_for(cpu_isa isa);

@@ -1,16 +1,17 @@
 /* From rows as stored in a file to panels. Every format is a list of moves from a step's blocks of one row to the places of that row. */
 #include "backend/cpu/panel.h"
+#include "base/mem.h"
 #include "tensor/quant/superblock.h"
 #include <string.h>
 
-static const panel_shape shapes[DTYPE_COUNT] = {
+static const panel_shape shapes[PANEL_FORMATS] = {
     [DTYPE_F16] = { 32, 1, 64 },       [DTYPE_BF16] = { 32, 2, 128 },     [DTYPE_Q8_0] = { 16, 64, 1088 },   [DTYPE_Q4_0] = { 16, 64, 576 },
     [DTYPE_Q4_1] = { 16, 64, 640 },    [DTYPE_Q5_0] = { 16, 64, 704 },    [DTYPE_Q5_1] = { 16, 64, 768 },    [DTYPE_IQ4_NL] = { 16, 64, 576 },
     [DTYPE_Q2_K] = { 16, 256, 1344 },  [DTYPE_Q3_K] = { 16, 256, 1856 },  [DTYPE_Q4_K] = { 16, 256, 2304 },  [DTYPE_Q5_K] = { 16, 256, 2816 },
-    [DTYPE_Q6_K] = { 16, 256, 3392 },  [DTYPE_IQ4_XS] = { 16, 256, 2176 },
+    [DTYPE_Q6_K] = { 16, 256, 3392 },  [DTYPE_IQ4_XS] = { 16, 256, 2176 }, [DTYPE_UNPACKED] = { 16, 64, 1280 },
 };
 
-panel_shape panel_shape_of(dtype t) { return shapes[t]; }
+panel_shape panel_shape_of(int t) { return shapes[t]; }
 
 static uint64_t steps_of(const tensor *w) { return (w->cols + shapes[w->type].step - 1) / shapes[w->type].step; }
 
@@ -129,8 +130,9 @@ static void pack_row(const tensor *w, uint8_t *panel, int r, const uint8_t *row)
 
 void panel_pack(const tensor *w, uint64_t i, uint64_t from, uint64_t to, void *dst) {
     uint64_t bytes = panel_bytes(w), rows = shapes[w->type].rows;
-    uint8_t *panel = dst;
+    uint8_t *panel = dst, *made = w->grouped ? mem_must(w->cols, sizeof(float)) : NULL;
     memset(panel, 0, (to - from) * bytes);
     for (uint64_t p = from; p < to; p++, panel += bytes)
-        for (uint64_t r = 0; r < rows && p * rows + r < w->rows; r++) pack_row(w, panel, (int)r, tensor_row(w, i, p * rows + r));
+        for (uint64_t r = 0; r < rows && p * rows + r < w->rows; r++) pack_row(w, panel, (int)r, tensor_row_blocks(w, i, p * rows + r, made));
+    free(made);
 }

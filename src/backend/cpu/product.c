@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { EXACT_ROWS = 16, EXACT_TILE = 32, NEAR_BYTES = 384 << 10, /* activation rows of a block stay in the second-level cache */
+enum { EXACT_ROWS = 16, EXACT_TILE = 32, UNPACKED_PANELS = 2, /* of a task */ NEAR_BYTES = 384 << 10, /* activation rows of a block stay in the second-level cache */
        PREFETCH_FROM = 5 /* rows: fewer leave the processor's own prefetcher time enough, and it is then the better one (SPEED.md) */ };
 
 typedef struct product_job {
@@ -14,6 +14,8 @@ typedef struct product_job {
     bool fast;
     float *rows;         /* [threads][EXACT_ROWS][most columns] f32 weights */
     uint64_t row_floats; /* of one thread */
+    uint8_t *unpacked;   /* [threads][unpacked_bytes] panels of one task, and scratch */
+    uint64_t unpacked_bytes;
 } product_job;
 
 /* Panels: tiles of one or two panels times a few activation rows. */
@@ -22,7 +24,7 @@ typedef struct tile_plan {
     int panels, cap; /* of a tile */
 } tile_plan;
 
-static int most_rows(const panel_kernels *k, dtype t, int panels) {
+static int most_rows(const panel_kernels *k, int t, int panels) {
     int n = 0;
     while (n < PANEL_MAX_TILE && k->tile[t][panels - 1][n]) n++;
     if (n) return n;
@@ -31,15 +33,15 @@ static int most_rows(const panel_kernels *k, dtype t, int panels) {
 }
 
 /* Few rows: one panel at a time, as one stream from memory. */
-static tile_plan plan_tiles(const panel_kernels *k, dtype t, uint64_t n) {
+static tile_plan plan_tiles(const panel_kernels *k, int t, uint64_t n) {
     int tall = most_rows(k, t, 1), wide = most_rows(k, t, 2);
     return n > (uint64_t)tall && wide ? (tile_plan){ 2, wide } : (tile_plan){ 1, tall };
 }
 
-static void call_tile(const panel_kernels *k, dtype t, int panels, int rows, panel_call *c);
+static void call_tile(const panel_kernels *k, int t, int panels, int rows, panel_call *c);
 
 /* Two panels one after another: wide tiles begin at a few rows, and the last block of a long batch may have fewer. */
-static void call_narrow(const panel_kernels *k, dtype t, int rows, panel_call *c) {
+static void call_narrow(const panel_kernels *k, int t, int rows, panel_call *c) {
     uint32_t outputs = panel_shape_of(t).rows;
     panel_call second = *c;
     second.w += second.panel_bytes;
@@ -50,7 +52,7 @@ static void call_narrow(const panel_kernels *k, dtype t, int rows, panel_call *c
     call_tile(k, t, 1, rows, &second);
 }
 
-static void call_tile(const panel_kernels *k, dtype t, int panels, int rows, panel_call *c) {
+static void call_tile(const panel_kernels *k, int t, int panels, int rows, panel_call *c) {
     panel_fn fn = k->tile[t][panels - 1][rows - 1];
     if (fn) return fn(c);
     if (rows == 1) {
@@ -67,7 +69,7 @@ static void call_tile(const panel_kernels *k, dtype t, int panels, int rows, pan
 }
 
 /* The last panel of a matrix may have rows that do not exist: into a buffer first. */
-static void partial_tile(const panel_kernels *k, dtype t, int rows, panel_call *c, uint64_t outputs) {
+static void partial_tile(const panel_kernels *k, int t, int rows, panel_call *c, uint64_t outputs) {
     float buffer[PANEL_MAX_TILE][32];
     panel_call inner = *c;
     inner.bias = NULL;
@@ -79,12 +81,19 @@ static void partial_tile(const panel_kernels *k, dtype t, int rows, panel_call *
 
 typedef struct span { uint64_t from, to; } span;
 
+/* Panels of one matrix, from `from` on: those that were packed, or unpacked for this task. */
+typedef struct panels {
+    int format;
+    uint64_t bytes, from;
+    const uint8_t *data;
+} panels;
+
 /* Panels [at, at+n) against activation rows r, in tiles of about equal height. */
-static void panel_rows(const product_job *j, const product *p, uint64_t at, int n, span r, int cap, bool prefetch) {
+static void panel_rows(const product_job *j, const product *p, const panels *from, uint64_t at, int n, span r, int cap, bool prefetch) {
     const tensor *w = p->w;
-    panel_shape s = panel_shape_of(w->type);
-    uint64_t bytes = panel_bytes(w), tiles = (r.to - r.from + (uint64_t)cap - 1) / (uint64_t)cap, first = at * s.rows, row = r.from;
-    const uint8_t *base = (const uint8_t *)w->packed + (p->matrix * panel_count(w) + at) * bytes;
+    panel_shape s = panel_shape_of(from->format);
+    uint64_t bytes = from->bytes, tiles = (r.to - r.from + (uint64_t)cap - 1) / (uint64_t)cap, first = at * s.rows, row = r.from;
+    const uint8_t *base = from->data + (at - from->from) * bytes;
     panel_call c = { .w = base, .panel_bytes = bytes, .steps = (w->cols + s.step - 1) / s.step, .bias = p->bias ? p->bias + first : NULL };
     uint64_t share = (uint64_t)n * bytes / tiles; /* of the next panels, asked for during each tile */
     c.prefetch_slot = (uint32_t)((uint64_t)n * s.step_bytes * 4 / s.step / tiles);
@@ -95,16 +104,16 @@ static void panel_rows(const product_job *j, const product *p, uint64_t at, int 
             c.y[i] = p->y[row] + first;
         }
         if (prefetch) c.prefetch = (const char *)base + (uint64_t)n * bytes + t * share;
-        if (first + (uint64_t)n * s.rows > w->rows) partial_tile(j->tiles, w->type, rows, &c, w->rows - first);
-        else call_tile(j->tiles, w->type, n, rows, &c);
+        if (first + (uint64_t)n * s.rows > w->rows) partial_tile(j->tiles, from->format, rows, &c, w->rows - first);
+        else call_tile(j->tiles, from->format, n, rows, &c);
     }
 }
 
 /* Panels [u.from, u.to) of one product: activation rows in blocks that stay near, so that each is read from afar once for all of them. */
-static void panel_task(const product_job *j, const product *p, span u) {
+static void panel_task(const product_job *j, const product *p, const panels *from, span u) {
     const tensor *w = p->w;
-    tile_plan plan = plan_tiles(j->tiles, w->type, p->n);
-    uint64_t whole = w->rows / panel_shape_of(w->type).rows; /* panels whose rows all exist */
+    tile_plan plan = plan_tiles(j->tiles, from->format, p->n);
+    uint64_t whole = w->rows / panel_shape_of(from->format).rows; /* panels whose rows all exist */
     uint64_t row_bytes = panel_acts_of(w->type) == ACTS_Q8 ? act_q8_bytes(w->cols) : w->cols * (panel_acts_of(w->type) == ACTS_BF16 ? 2 : 4);
     uint64_t block = NEAR_BYTES / row_bytes / (uint64_t)plan.cap * (uint64_t)plan.cap;
     if (block < (uint64_t)plan.cap) block = (uint64_t)plan.cap;
@@ -112,10 +121,24 @@ static void panel_task(const product_job *j, const product *p, span u) {
         span rows = { r, r + block < p->n ? r + block : p->n };
         for (uint64_t at = u.from; at < u.to;) {
             int n = plan.panels == 2 && at + 2 <= u.to && at + 2 <= whole ? 2 : 1;
-            panel_rows(j, p, at, n, rows, plan.cap, r == 0 && p->n >= PREFETCH_FROM);
+            panel_rows(j, p, from, at, n, rows, plan.cap, r == 0 && p->n >= PREFETCH_FROM && w->packed);
             at += (uint64_t)n;
         }
     }
+}
+
+static void packed_task(const product_job *j, const product *p, span u) {
+    panels all = { (int)p->w->type, panel_bytes(p->w), 0, p->w->packed };
+    all.data += p->matrix * panel_count(p->w) * all.bytes;
+    panel_task(j, p, &all, u);
+}
+
+/* Formats without panels of their own: unpacked here, once for all activation rows. */
+static void unpacked_task(const product_job *j, const product *p, span u, int worker) {
+    uint8_t *memory = j->unpacked + (uint64_t)worker * j->unpacked_bytes, *made = memory + panel_unpack_bytes(p->w);
+    panels here = { DTYPE_UNPACKED, panel_unpacked_bytes(p->w), u.from, (uint8_t *)(((uintptr_t)made + 63) & ~(uintptr_t)63) };
+    for (uint64_t at = u.from; at < u.to; at++) panel_unpack(p->w, p->matrix, at, (uint8_t *)(uintptr_t)here.data + (at - u.from) * here.bytes, memory);
+    panel_task(j, p, &here, u);
 }
 
 /* Rows of weights: exact products, and fast ones of weights that nobody packed. */
@@ -125,7 +148,7 @@ static void put(const product *p, uint64_t first, uint64_t n, uint64_t o, const 
 }
 
 static void unpack_row(const product_job *j, const product *p, uint64_t o, float *out) {
-    if (p->w->block_scale || p->w->scale_parts) tensor_row_to_f32(p->w, p->matrix, o, out);
+    if (p->w->block_scale || p->w->scale_parts || p->w->grouped) tensor_row_to_f32(p->w, p->matrix, o, out);
     else j->k->to_f32[p->w->type](tensor_row(p->w, p->matrix, o), out, p->w->cols);
 }
 
@@ -142,18 +165,22 @@ static void exact_task(const product_job *j, const product *p, span u, int worke
     }
 }
 
-static void scalar_task(const product *p, span u) {
+static void scalar_task(const product_job *j, const product *p, span u, int worker) {
     const quant_traits *q = quant_of(p->w->type);
-    for (uint64_t o = u.from; o < u.to; o++)
+    float *made = j->rows + (uint64_t)worker * j->row_floats;
+    for (uint64_t o = u.from; o < u.to; o++) {
+        const void *row = tensor_row_blocks(p->w, p->matrix, o, made);
         for (uint64_t i = 0; i < p->n; i++) {
-            const void *row = tensor_row(p->w, p->matrix, o);
             act_q8 x = act_q8_at((void *)(uintptr_t)p->x[i], p->w->cols);
             float v = q->dot ? q->dot(row, &x, p->w->cols) : q->dot_f32(row, p->x[i], p->w->cols);
             put(p, i, 1, o, &v);
         }
+    }
 }
 
 static bool is_exact(const product_job *j, const tensor *w) { return !j->fast || !(quant_of(w->type)->dot || quant_of(w->type)->dot_f32); }
+
+static bool is_unpacked(const product_job *j, const tensor *w) { return !is_exact(j, w) && !w->packed && quant_unpack_of(w->type); }
 
 static void run_task(void *ctx, size_t task, int worker) {
     const product_job *j = ctx;
@@ -162,12 +189,14 @@ static void run_task(void *ctx, size_t task, int worker) {
     span u = { (task - p->first_task) * p->grain, 0 };
     u.to = u.from + p->grain < p->units ? u.from + p->grain : p->units;
     if (is_exact(j, p->w)) exact_task(j, p, u, worker);
-    else if (p->w->packed) panel_task(j, p, u);
-    else scalar_task(p, u);
+    else if (p->w->packed) packed_task(j, p, u);
+    else if (is_unpacked(j, p->w)) unpacked_task(j, p, u, worker);
+    else scalar_task(j, p, u, worker);
 }
 
 /* Units of one task: enough tasks to share evenly, none too short to be worth handing out. */
 static uint64_t grain_of(const fwd *f, const product_job *j, const product *p) {
+    if (is_unpacked(j, p->w)) return UNPACKED_PANELS;
     if (is_exact(j, p->w) || !p->w->packed) return EXACT_ROWS;
     uint64_t even = p->units / (8 * (uint64_t)pool_threads(f->pool)), least = (32 << 10) / panel_bytes(p->w) / (p->n < 8 ? 1 : 4);
     uint64_t grain = even > least ? even : least;
@@ -175,16 +204,19 @@ static uint64_t grain_of(const fwd *f, const product_job *j, const product *p) {
 }
 
 void product_run(const fwd *f, product *p, size_t n) {
-    product_job j = { cpu_active(), panel_kernels_for(cpu_chosen_isa()), p, n, f->precision == PRECISION_FAST, NULL, 0 };
+    product_job j = { .k = cpu_active(), .tiles = panel_kernels_for(cpu_chosen_isa()), .p = p, .n = n, .fast = f->precision == PRECISION_FAST };
     size_t tasks = 0;
     for (size_t i = 0; i < n; i++) {
-        bool exact = is_exact(&j, p[i].w);
-        p[i].units = exact || !p[i].w->packed ? p[i].w->rows : panel_count(p[i].w);
+        bool exact = is_exact(&j, p[i].w), unpacked = is_unpacked(&j, p[i].w);
+        p[i].units = unpacked ? (p[i].w->rows + PANEL_ROWS - 1) / PANEL_ROWS : exact || !p[i].w->packed ? p[i].w->rows : panel_count(p[i].w);
         p[i].grain = grain_of(f, &j, &p[i]);
         p[i].first_task = tasks;
         tasks += (p[i].units + p[i].grain - 1) / p[i].grain;
-        if (exact && EXACT_ROWS * p[i].w->cols > j.row_floats) j.row_floats = EXACT_ROWS * p[i].w->cols;
+        uint64_t bytes = unpacked ? panel_unpack_bytes(p[i].w) + UNPACKED_PANELS * panel_unpacked_bytes(p[i].w) + 64 : 0;
+        if (bytes > j.unpacked_bytes) j.unpacked_bytes = (bytes + 63) & ~UINT64_C(63);
+        if ((exact || (p[i].w->grouped && !unpacked)) && EXACT_ROWS * p[i].w->cols > j.row_floats) j.row_floats = EXACT_ROWS * p[i].w->cols;
     }
     if (j.row_floats) j.rows = arena_must_raw(f->mem, (size_t)pool_threads(f->pool) * j.row_floats, sizeof(float));
+    if (j.unpacked_bytes) j.unpacked = arena_must_raw(f->mem, (size_t)pool_threads(f->pool), j.unpacked_bytes);
     pool_run(f->pool, tasks, run_task, &j);
 }

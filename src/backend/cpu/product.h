@@ -10,6 +10,8 @@ typedef struct activations {
     uint64_t n, cols;
     const float **f32;      /* [n] */
     const void **q8, **bf16; /* [n] act_block[], bfloat16 pairs; NULL until wanted */
+    const uint32_t *order;   /* of the columns of ordered_q8 (tensor_order) */
+    const void **ordered_q8;
 } activations;
 
 typedef struct product {
@@ -25,6 +27,6 @@ typedef struct product {
 
 /* The rows of x[T,in]; forms are added by activations_for. */
 activations activations_of(const fwd *f, const tensor *x);
-const void **activations_for(const fwd *f, activations *a, const tensor *w);
+const void **activations_for(const fwd *f, activations *a, const tensor *w, uint64_t matrix);
 void product_run(const fwd *f, product *p, size_t n);
 #endif

@@ -1,12 +1,13 @@
-/* K-quants: super-blocks of 256 elements made of sub-blocks with small integer scales. A format says how to unpack one
+/* K-quants, IQ and ternary formats: super-blocks of 256 elements made of sub-blocks with small integer scales. A format says how to unpack one
  * super-block into integers; the two functions below are then the same for all of them:
  *     x[i] = d * scale[i/16] * q[i] - dmin * min[i/16]            (sub-blocks of 32 give both their halves the same scale)
  *     dot: per scale, f = fma((float)isum, (d * scale) * xs, f), then f = fma(-(dmin * min), xs * (float)xsum, f)
- * isum, xsum: integer sums over the 16 or 32 elements of a scale. d * scale and dmin * min are exact in f32 (11 + 8 bits). */
+ * isum, xsum: integer sums over the 16 or 32 elements of a scale (IQ1 to IQ3 and the ternary formats: always 16). d * scale and dmin * min are exact in f32 (11 + 8 bits). */
 #ifndef PINGTI_TENSOR_QUANT_SUPERBLOCK_H
 #define PINGTI_TENSOR_QUANT_SUPERBLOCK_H
 #include "tensor/quant/formats.h"
 #include <math.h>
+#include <string.h>
 
 enum { SUPER = 256, SUBS = SUPER / ACT_SUB };
 
@@ -17,7 +18,8 @@ typedef struct superblock {
 } superblock;
 
 /* One block of each format as integers; faster kernels start from the same. */
-#define SUPERBLOCK_FORMATS(X) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_xs)
+#define SUPERBLOCK_FORMATS(X)                                                                                               \
+    X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_xs) X(iq2_xxs) X(iq2_xs) X(iq2_s) X(iq3_xxs) X(iq3_s) X(iq1_s) X(iq1_m) X(tq1_0) X(tq2_0)
 #define SUPERBLOCK_DECLARE(name) void quant_##name##_unpack(const uint8_t *p, superblock *s);
 SUPERBLOCK_FORMATS(SUPERBLOCK_DECLARE)
 #undef SUPERBLOCK_DECLARE
@@ -57,6 +59,18 @@ static inline float superblock_dot16(const superblock *s, const act_block *x, bo
             f = superblock_dot##span(&s, x->block + i / ACT_BLOCK, has_min, f);                                        \
         }                                                                                                              \
         return f;                                                                                                      \
+    }
+
+/* Rows as integers and scales for 16 (quant_unpack_of). */
+#define SUPERBLOCK_UNPACK_ROW(name, bytes)                                                                             \
+    void quant_##name##_unpack_row(const void *src, size_t n, int8_t *q, float *scale) {                               \
+        const uint8_t *p = src;                                                                                        \
+        superblock s = { 0 };                                                                                          \
+        for (size_t i = 0; i < n; i += SUPER, p += (bytes), q += SUPER) {                                              \
+            quant_##name##_unpack(p, &s);                                                                              \
+            memcpy(q, s.q, SUPER);                                                                                     \
+            for (int j = 0; j < SUBS; j++) *scale++ = s.d * (float)s.scale[j];                                         \
+        }                                                                                                              \
     }
 
 /* x = (d * scale) * q - (dmin * min): products rounded in this order, as the format's definition does. */

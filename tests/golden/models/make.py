@@ -9,14 +9,14 @@ Deterministic for given versions of the packages, which every golden.json states
 position is closer than 1e-3 (in probability, or in sigmoid plus bias) and no greedy step closer than 1e-3 of the largest
 |logit|: rounding cannot flip a choice, and 40 greedy tokens must be equal.
 """
-import os, shutil, sys
+import os, shutil, sys, tempfile
 
 sys.dont_write_bytecode = True
 
 import numpy as np
 import torch
 
-import oracle, to_gguf
+import oracle, quantized, to_gguf
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -42,8 +42,12 @@ def factors(n, lo, hi, wave):
     return [round(lo + (hi - lo) * i / max(1, n - 1) + wave * ((i * 7) % 5 - 2), 4) for i in range(n)]
 
 
+# sizes that fill words and groups of 32
+Q = dict(BASE, vocab_size=61, hidden_size=64, intermediate_size=96, num_attention_heads=4, num_key_value_heads=2, head_dim=16, rope_parameters=rope())
+QMOE = dict(Q, num_hidden_layers=1, intermediate_size=32, num_local_experts=4, num_experts_per_tok=2)
+
 # name: (family, config, how). how: spelling, edit, type_key, fused, shard_bytes (oracle.save); dtype; gguf (False: none);
-# old_mla; matrix (tensor type of the GGUF); extra (prompt lengths beyond 1, 17, 300); seed
+# old_mla; matrix (tensor type of the GGUF); extra (prompt lengths beyond 1, 17, 300); seed; quant (quantized.py: the checkpoint written)
 CONFIGS = {
     # ---- llama
     "llama2": ("llama", dict(BASE, num_attention_heads=4, num_key_value_heads=4, rope_parameters=rope()), dict(spelling="old")),
@@ -124,7 +128,28 @@ CONFIGS = {
                                              rope_parameters=rope()), dict(gguf=False)),
     "deepseek3-nonorm": ("deepseek_v3", dict(DS, n_group=2, topk_group=1, routed_scaling_factor=1.0, norm_topk_prob=False, first_k_dense_replace=0,
                                              intermediate_size=20, moe_intermediate_size=8, rope_parameters=rope()), {}),
+    # ---- quantized for other programs
+    "gptq": ("llama", Q, dict(dtype=torch.float16, quant=dict(kind="gptq", bits=4, group=32, say_v1=True, zero_bias=True))),
+    "gptq-order": ("qwen2", Q, dict(dtype=torch.float16, quant=dict(kind="gptq", bits=4, group=32, act_order=True, sym=False))),
+    "gptq-v2-3bit": ("llama", dict(Q, vocab_size=64, num_hidden_layers=1), dict(dtype=torch.float16, quant=dict(kind="gptq", bits=3, group=64, sym=False, v2=True, lm_head=True, own_file=True))),
+    "gptq-mixed": ("mixtral", QMOE, dict(dtype=torch.float16, quant=dict(kind="gptq", bits=4, group=-1, mixed={"q_proj": {"bits": 8, "group_size": 32}, "w2": {"bits": 2}}, skip=["v_proj"]))),
+    "awq": ("phi3", dict(Q, original_max_position_embeddings=512), dict(dtype=torch.float16, quant=dict(kind="awq", group=32, old_keys=True, own_file=True))),
+    "ct-w4a16": ("qwen3", Q, dict(dtype=torch.bfloat16, quant=dict(kind="pack", bits=4, group=32, sym=False))),
+    "ct-w8a8": ("llama", dict(Q, num_hidden_layers=1), dict(dtype=torch.bfloat16, quant=dict(kind="int"))),
+    "ct-fp8-block": ("llama", dict(Q, num_hidden_layers=1), dict(dtype=torch.bfloat16, quant=dict(kind="float", strategy="block", block=[32, 64]))),
+    "ct-nvfp4": ("llama", dict(Q, num_hidden_layers=1), dict(dtype=torch.bfloat16, quant=dict(kind="nvfp4"))),
+    "ct-mxfp4": ("llama", dict(Q, num_hidden_layers=1), dict(dtype=torch.bfloat16, quant=dict(kind="mxfp4"))),
 }
+
+
+def quantize(out, quant, seed):
+    """The checkpoint takes the place of the directory; returns one with the weights that it stands for."""
+    plain = tempfile.mkdtemp()
+    for name in os.listdir(out):
+        os.rename(os.path.join(out, name), os.path.join(plain, name))
+    meant = quantized.quantize(plain, out, quant, seed)
+    quantized.save_file(meant, os.path.join(plain, "model.safetensors"), metadata={"format": "pt"})
+    return plain
 
 
 def build(out, family, cfg, how, seed, lengths, tries=400):
@@ -133,13 +158,16 @@ def build(out, family, cfg, how, seed, lengths, tries=400):
         cfg = dict(cfg, num_mtp_layers=0)
     model = oracle.new_model(family, cfg, seed, how.get("dtype", torch.float32))
     oracle.save(model, out, **{k: how[k] for k in ("spelling", "edit", "type_key", "fused", "shard_bytes") if k in how})
-    o = oracle.Oracle(oracle.load(out))
+    told = quantize(out, how["quant"], seed) if "quant" in how else out
+    o = oracle.Oracle(oracle.load(told))
     rng = np.random.default_rng(seed)
     cases = [oracle.make_case(o, n, rng, cfg["vocab_size"], tries) for n in lengths]
-    error = oracle.f64_error(out, cases)
+    error = oracle.f64_error(told, cases)
     if error > oracle.MAX_F64_ERROR:
         raise oracle.Unlucky(f"float32 and float64 differ by {error:.1e}: take another seed")
-    if how.get("gguf", True):
+    if told != out:
+        shutil.rmtree(told)
+    if how.get("gguf", True) and told == out:
         to_gguf.write(os.path.join(out, "model.gguf"), o.model.config, oracle.published_tensors(model), how.get("old_mla", False), how.get("matrix", "F32"))
     oracle.write_golden(os.path.join(out, "golden.bin"), cases)
     return cases, error

@@ -1,4 +1,4 @@
-/* Fast products with panels of weights, on every instruction set of this machine, against the reference backend's products with the rows
+/* Fast products with panels of weights, packed beforehand or unpacked for the product, on every instruction set of this machine, against the reference backend's products with the rows
  * of the file, bit for bit: every format, widths that end within a step, heights that end within a panel, one activation row to many,
  * several matrices of different formats at once, experts, biases, threads. */
 #include "unit/check.h"
@@ -15,7 +15,8 @@ static float value(void) { return (float)((rng_uniform(19, draws++, 0) - 0.5) * 
 
 /* Places of the f16 scales in a block, two at most. */
 static const unsigned halves[DTYPE_COUNT][2] = { [DTYPE_Q2_K] = { 80, 82 }, [DTYPE_Q3_K] = { 108, 108 }, [DTYPE_Q6_K] = { 208, 208 }, [DTYPE_Q4_1] = { 0, 2 },
-                                              [DTYPE_Q5_1] = { 0, 2 }, [DTYPE_Q4_K] = { 0, 2 }, [DTYPE_Q5_K] = { 0, 2 } };
+                                              [DTYPE_Q5_1] = { 0, 2 }, [DTYPE_Q4_K] = { 0, 2 }, [DTYPE_Q5_K] = { 0, 2 }, [DTYPE_IQ1_M] = { 54, 54 },
+                                              [DTYPE_TQ1_0] = { 52, 52 }, [DTYPE_TQ2_0] = { 64, 64 } };
 
 /* Random bits, but for the exponents of whatever f16 or bf16 stands in the block. */
 static void random_rows(dtype t, uint8_t *p, uint64_t bytes) {
@@ -23,6 +24,7 @@ static void random_rows(dtype t, uint8_t *p, uint64_t bytes) {
     for (uint64_t i = 0; i < bytes; i++) p[i] = (uint8_t)below(256);
     for (uint64_t b = 0; b < bytes; b += block)
         for (int i = 0; i < 2; i++) p[b + halves[t][i] + 1] = (uint8_t)((p[b + halves[t][i] + 1] & 0x83) | (t == DTYPE_BF16 ? 0x3c : 0x2c));
+    for (uint64_t b = 0; t == DTYPE_MXFP4 && b < bytes; b += block) p[b] = (uint8_t)(116 + below(8));
 }
 
 /* Where the scales stand that random_rows leaves sane. */
@@ -46,6 +48,7 @@ static void random_weight(weight *w, arena *mem, dtype t, uint32_t n, uint64_t r
         for (uint64_t i = 0; i < n * rows; i++) bias[i] = value();
         w->bias = bias;
     }
+    if (!panel_shape_of((int)t).rows) return; /* unpacked for each product */
     uint64_t panels = panel_count(&w->w), size = panel_bytes(&w->w);
     uint8_t *packed = arena_must(mem, n * panels, size);
     for (uint32_t i = 0; i < n; i++) panel_pack(&w->w, i, 0, panels, packed + i * panels * size);
@@ -69,6 +72,8 @@ static void same(const tensor *want, const tensor *got, const char *isa, dtype t
         }
 }
 
+static bool has_panels(dtype t) { return panel_shape_of((int)t).rows || quant_unpack_of(t); }
+
 static uint64_t random_cols(dtype t) {
     uint64_t block = dtype_block_elems(t);
     if (block == 1) return 1 + below(100);
@@ -78,7 +83,7 @@ static uint64_t random_cols(dtype t) {
 static dtype random_format(bool q8) {
     dtype t;
     do t = (dtype)below(DTYPE_COUNT);
-    while (!panel_shape_of(t).rows || (q8 && panel_acts_of(t) != ACTS_Q8));
+    while (!has_panels(t) || (q8 && panel_acts_of(t) != ACTS_Q8));
     return t;
 }
 
@@ -150,7 +155,7 @@ static void panels_are_the_reference(void **state) {
         assert_string_equal(backend_kernels_name(), cpu_isa_name((cpu_isa)isa));
         for (int round = 0; round < check_rounds(60); round++)
             for (int t = 0; t < DTYPE_COUNT; t++) {
-                if (!panel_shape_of((dtype)t).rows) continue;
+                if (!has_panels((dtype)t)) continue;
                 arena_reset(mem);
                 fwd f = { .mem = mem, .pool = round % 2 ? threads : NULL, .precision = PRECISION_FAST };
                 linear_case(&f, (dtype)t);

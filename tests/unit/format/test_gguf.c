@@ -80,14 +80,14 @@ static void dimensions_are_reversed(void **state) {
 
 static void types_without_kernels_are_listed(void **state) {
     (void)state;
-    const uint64_t dims[] = { 64 };
+    const uint64_t dims[] = { 256 };
     buf b = { 0 };
-    small_gguf(&b, 1, dims, 39, 0, 34);
-    gguf_refused(&b, ERR_UNSUPPORTED, "MXFP4, which this build cannot compute with");
+    small_gguf(&b, 1, dims, 41, 0, 36);
+    gguf_refused(&b, ERR_UNSUPPORTED, "Q1_0, which this build cannot compute with");
     gguf *g = open_bytes(&b, true);
     assert_int_equal(gguf_tensors(g)->items[0].type, DTYPE_COUNT);
-    assert_int_equal(gguf_tensors(g)->items[0].bytes, 34);
-    assert_string_equal(gguf_tensor_type_name(g, 0), "MXFP4");
+    assert_int_equal(gguf_tensors(g)->items[0].bytes, 36);
+    assert_string_equal(gguf_tensor_type_name(g, 0), "Q1_0");
     gguf_close(g);
     buf_free(&b);
 }

@@ -41,7 +41,7 @@ static tensor *add(const fwd *f, tensor *a, tensor *b) {
     return y;
 }
 
-static tensor *grouped(const fwd *f, const net *n, tensor *x) {
+static tensor *grouped_heads(const fwd *f, const net *n, tensor *x) {
     tensor *q = norm(f, linear(f, x, n->q), n->q_norm), *k = linear(f, x, n->k), *v = linear(f, x, n->v), *y = fwd_tensor(f, T, HEADS * HEAD);
     op_rope(f, (rope_args){ q, n->b, tables, HEADS, HEAD, 0, 1 });
     op_rope(f, (rope_args){ k, n->b, tables, KV_HEADS, HEAD, 0, 1 });
@@ -91,7 +91,7 @@ static void network(const fwd *f, const void *args) {
     const net *n = args;
     tensor *x = fwd_tensor(f, T, D), *last = fwd_tensor(f, N_OUT, D);
     op_embed(f, (embed_args){ x, n->embed, id });
-    x = add(f, x, grouped(f, n, norm(f, x, n->norm[0])));
+    x = add(f, x, grouped_heads(f, n, norm(f, x, n->norm[0])));
     x = add(f, x, dense(f, norm(f, x, n->norm[1]), n->gate, n->up, n->down));
     x = add(f, x, latent(f, n, norm(f, x, n->norm[2])));
     x = add(f, x, experts(f, n, norm(f, x, n->norm[3])));

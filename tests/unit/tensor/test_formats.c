@@ -28,7 +28,7 @@ static void blocks_decode_as_the_format_says(void **state) {
             if (!(isnan(want[i]) && isnan(got[i])) && memcmp(&got[i], &want[i], 4) != 0) fail_msg("%s, element %u: %a, not %a", name, i, got[i], want[i]);
         at += 16 + bytes + count * sizeof *want;
     }
-    assert_int_equal(formats, 14);
+    assert_int_equal(formats, 25);
     free(data);
 }
 
@@ -45,27 +45,30 @@ static void what_is_encoded_comes_back(void **state) {
         q->to_f32(stored, y, 1024);
         for (int i = 0; i < 1024; i++) error += (x[i] - y[i]) * (double)(x[i] - y[i]), power += x[i] * (double)x[i];
         printf("%-8s relative error %.2e\n", q->name, sqrt(error / power));
-        assert_true(sqrt(error / power) < 0.12);
+        assert_true(sqrt(error / power) < (t == DTYPE_TQ1_0 || t == DTYPE_TQ2_0 ? 0.55 : t == DTYPE_MXFP4 ? 0.16 : 0.12)); /* few levels for a uniform draw */
     }
 }
 
-/* Encoding is defined for any floats: what is not finite shows when it is read again, tiny blocks become zero. */
+/* Encoding is defined for any floats: what is not finite shows when it is read again (NVFP4 has no such number: its largest ones do), tiny
+ * blocks become zero, and a block's neighbour is stored as it would be alone. */
 static void odd_blocks_are_encoded(void **state) {
     (void)state;
     const float odd[] = { NAN, INFINITY, -INFINITY, 0x1p-149f, -1e-40f, 1e-39f, 0.0f, -0.0f, 3e38f, -3e38f };
-    float x[64], y[64];
-    uint8_t stored[256];
+    float x[512], y[512];
+    uint8_t stored[512], alone[512];
     for (dtype t = DTYPE_Q8_0; t < DTYPE_COUNT; t++) {
         const quant_traits *q = quant_of(t);
+        int n = (int)q->block_elems, part = t == DTYPE_NVFP4 ? 16 : n;
         for (size_t c = 0; q->from_f32 && c < 2 * sizeof odd / sizeof *odd; c++) {
             float v = odd[c / 2];
-            for (int i = 0; i < 64; i++) x[i] = i < 32 && c % 2 ? v : i < 32 && fabsf(v) < 1 ? 0.0f : (float)(i % 7);
+            for (int i = 0; i < 2 * n; i++) x[i] = i < n && c % 2 ? v : i < n && fabsf(v) < 1 ? 0.0f : (float)(i % 7);
             x[9] = v;
-            q->from_f32(x, stored, 64);
-            q->to_f32(stored, y, 64);
-            for (int i = 0; i < 32 && v - v != 0; i++) assert_true(isnan(y[i]));
-            for (int i = 0; i < 32 && fabsf(v) < 1; i++) assert_true(y[i] == 0);
-            for (int i = 32; i < 64; i++) assert_true(fabsf(y[i] - x[i]) < 0.5f); /* the neighbour is untouched */
+            q->from_f32(x, stored, (size_t)(2 * n));
+            q->to_f32(stored, y, (size_t)(2 * n));
+            for (int i = 0; i < part && v - v != 0; i++) assert_true(t == DTYPE_NVFP4 ? y[i] == 448 * 6 : t == DTYPE_MXFP4 ? isinf(y[i]) : isnan(y[i]));
+            for (int i = 0; i < n && fabsf(v) < 1; i++) assert_true(y[i] == 0);
+            q->from_f32(x + n, alone, (size_t)n);
+            assert_memory_equal(stored + q->block_bytes, alone, q->block_bytes);
         }
     }
     memset(x, 0, sizeof x);

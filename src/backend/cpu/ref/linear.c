@@ -14,7 +14,7 @@ static float dot_f32(const float *w, const float *x, uint64_t n) {
 float ref_dot_row(const tensor *w, uint64_t i, uint64_t row, const float *x, const act_q8 *x8, float *scratch) {
     quant_dot_fn dot = quant_of(w->type)->dot;
     quant_dot_f32_fn dot_plain = quant_of(w->type)->dot_f32;
-    if (x8 && dot) return dot(tensor_row(w, i, row), x8, w->cols);
+    if (x8 && dot) return dot(tensor_row_blocks(w, i, row, scratch), x8, w->cols); /* a block's bytes are fewer than its floats' */
     if (x8 && dot_plain) return dot_plain(tensor_row(w, i, row), x, w->cols);
     tensor_row_to_f32(w, i, row, scratch);
     return dot_f32(scratch, x, w->cols);
@@ -24,8 +24,14 @@ static void rows_of_matrix(const fwd *f, const tensor *w, uint64_t i, const floa
     float *scratch = arena_must(f->mem, w->cols, sizeof(float));
     act_q8 x8, *fast = NULL;
     if (f->precision == PRECISION_FAST) {
+        const float *ordered = x;
+        if (tensor_order(w, i)) {
+            float *turned = arena_must(f->mem, w->cols, sizeof *turned);
+            grouped_reorder(&w->grouped[i], x, turned);
+            ordered = turned;
+        }
         x8 = act_q8_at(arena_must(f->mem, act_q8_bytes(w->cols), 1), w->cols);
-        act_q8_from_f32(x, w->cols, &x8);
+        act_q8_from_f32(ordered, w->cols, &x8);
         fast = &x8;
     }
     for (uint64_t o = 0; o < w->rows; o++) {

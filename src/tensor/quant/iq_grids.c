@@ -1,0 +1,3 @@
+/* The codebooks of GGUF's IQ formats. */
+#include "tensor/quant/iq.h"
+#include "tensor/quant/iq_grids.inc"
