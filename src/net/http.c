@@ -375,19 +375,21 @@ static void sweep(http_client *client) {
 
 bool http_step(http_client *client, int milliseconds, int wake_fd, err *e) {
     int running = 0, queued;
+    bool happened = false;
     struct curl_waitfd wake = { wake_fd, CURL_WAIT_POLLIN, 0 };
     sweep(client);
     if (curl_multi_perform(client->multi, &running) != CURLM_OK) return err_set(e, ERR_MEMORY, "libcurl cannot go on");
     for (CURLMsg *m; (m = curl_multi_info_read(client->multi, &queued));) {
         http_call *c = NULL;
         if (m->msg != CURLMSG_DONE) continue;
+        happened = true;
         CURLcode code = m->data.result;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
         ended(c, code);
     }
     check_patience(client);
     sweep(client);
-    if (client->n || milliseconds > 0) curl_multi_poll(client->multi, wake_fd >= 0 ? &wake : NULL, wake_fd >= 0, milliseconds, NULL);
+    if (!happened) curl_multi_poll(client->multi, wake_fd >= 0 ? &wake : NULL, wake_fd >= 0, milliseconds, NULL);
     return true;
 }
 

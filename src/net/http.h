@@ -64,7 +64,7 @@ void http_free(http_client *c);                 /* drops calls that are still un
 const http_settings *http_settings_of(const http_client *c);
 http_call *http_start(http_client *c, const http_request *r, err *e); /* the request's texts are copied */
 void http_drop(http_call *call);                /* no further callback; allowed inside callbacks */
-/* Waits for something to happen, at most so long, and handles it. */
+/* Handles what has happened; when no request has ended, waits for more, at most so long. */
 bool http_step(http_client *c, int milliseconds, int wake_fd, err *e);
 
 /* The whole body of a small answer, with retries. head may be NULL; after a failure it is the last answer's, status 0 when there was none. */

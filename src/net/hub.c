@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_PAGES = 200 };
+enum { MAX_PAGES = 100 };
 
 static const struct hub_facts {
     const char *name, *shown, *site, *revision, *endpoint_env;

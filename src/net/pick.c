@@ -20,7 +20,7 @@ bool pick_is_pickle(const char *path) {
 }
 
 bool pick_name_free(const char *base) {
-    return *base != '.' && strcasecmp(base, "manifest.json") != 0 && !ends_with(base, ".part") && !ends_with(base, ".part.json");
+    return *base != '.' && strcasecmp(base, "manifest.json") != 0 && !ends_with(base, ".part") && !ends_with(base, ".part.json") && !ends_with(base, ".lock");
 }
 
 /* ---- what was taken, and what was not ---- */

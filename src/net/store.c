@@ -80,7 +80,7 @@ void store_list_free(store_list *l) {
     *l = (store_list){ 0 };
 }
 
-char *store_path(const stored *s) { return *s->m.main ? file_join(s->dir, s->m.main) : mem_must_copy(s->dir, strlen(s->dir)); }
+char *store_path(const stored *s) { return s->m.doc && *s->m.main ? file_join(s->dir, s->m.main) : mem_must_copy(s->dir, strlen(s->dir)); }
 
 char *store_name(const manifest *m) {
     char quant[REPO_QUANT_MAX];
