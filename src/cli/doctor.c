@@ -172,7 +172,7 @@ static bool is_option_env(const char *entry, size_t len) {
 
 /* Which PINGTI_ variables have an effect; one that has none is likely misspelt. */
 static void check_environment(report *r) {
-    static const char *const others[] = { "PINGTI_ISA", "PINGTI_PIN", "PINGTI_CONFIG", "PINGTI_DATA", "PINGTI_PROGRAM", "PINGTI_MODEL_LEAST_BYTES" };
+    static const char *const others[] = { "PINGTI_ISA", "PINGTI_PIN", "PINGTI_CONFIG", "PINGTI_DATA", "PINGTI_PROGRAM" };
     for (char **p = environ; *p; p++) {
         size_t len = strcspn(*p, "=");
         if (strncmp(*p, "PINGTI_", 7) != 0) continue;

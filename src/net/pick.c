@@ -20,7 +20,10 @@ bool pick_is_pickle(const char *path) {
 }
 
 bool pick_name_free(const char *base) {
-    return *base != '.' && strcasecmp(base, "manifest.json") != 0 && !ends_with(base, ".part") && !ends_with(base, ".part.json") && !ends_with(base, ".lock");
+    static const char *const tails[] = { ".part", ".part.json", ".part.json.new", ".lock", ".old" };
+    bool ours = *base == 0 || *base == '.' || strcasecmp(base, "manifest.json") == 0;
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) ours |= ends_with(base, tails[i]);
+    return !ours;
 }
 
 /* ---- what was taken, and what was not ---- */
@@ -103,6 +106,7 @@ static bool take_gguf(pick *p, const listing *l, const char *path, err *e) {
     bool split = repo_file_shard(path, &stem, &part, &parts);
     p->kind = PICK_GGUF;
     snprintf(p->variant, sizeof p->variant, "%.*s", (int)(path + stem - base), base);
+    if (!pick_name_free(p->variant)) return err_set(e, ERR_FORMAT, "a file's name is not allowed: '%.200s'", path) || err_got(e, "a model without a name of its own");
     for (part = 1; part <= parts; part++) {
         char wanted[REPO_FILE_MAX + 32];
         const listed_file *f = NULL;

@@ -22,6 +22,6 @@ typedef struct pick {
 bool pick_files(pick *p, const listing *l, const repo_name *name, const char *const *include, size_t n_include, err *e);
 void pick_free(pick *p);
 bool pick_is_pickle(const char *path); /* can run code when it is loaded */
-/* May be a file's name in a model's folder: not one of ours, not hidden. */
+/* May be the name of a file in a model's folder, or of the folder: not one of ours, not hidden. */
 bool pick_name_free(const char *base);
 #endif
