@@ -105,6 +105,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.send_tree(repo, int(query.get("cursor", ["0"])[0]))
         elif parts[:3] == ["api", "v1", "models"] and parts[5:] == ["repo", "files"]:
             self.send_modelscope_list("/".join(parts[3:5]))
+        elif parts[:3] == ["api", "v1", "models"] and parts[5:] == ["repo"]:   # as ModelScope's own client asks
+            self.send_file("/".join(parts[3:5]), query["FilePath"][0], True)
         elif parts[0] == "models" and parts[3:4] == ["resolve"]:
             self.send_file("/".join(parts[1:3]), "/".join(parts[5:]), True)
         elif parts[2:3] == ["resolve"]:
