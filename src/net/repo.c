@@ -155,8 +155,12 @@ bool repo_file_shard(const char *path, size_t *stem, unsigned *part, unsigned *p
     const char *tail = path + n - k;
     for (size_t i = 0; i < k; i++)
         if (form[i] == '0' ? !isdigit((unsigned char)tail[i]) : tolower((unsigned char)tail[i]) != form[i]) return false;
+    unsigned a = 0, b = 0;
+    if (sscanf(tail, "-%5u-of-%5u", &a, &b) != 2 || a < 1 || a > b) return false;
     *stem = n - k;
-    return sscanf(tail, "-%5u-of-%5u", part, parts) == 2 && *part >= 1 && *part <= *parts;
+    *part = a;
+    *parts = b;
+    return true;
 }
 
 bool repo_file_quant(const char *path, char out[REPO_QUANT_MAX]) {

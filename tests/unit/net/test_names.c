@@ -78,9 +78,11 @@ static void parts_of_split_files(void **state) {
     assert_int_equal(stem, 8);
     assert_int_equal(part, 2);
     assert_int_equal(parts, 13);
-    static const char *const none[] = { "m.gguf", "-00001-of-00002.gguf", "m-00000-of-00002.gguf", "m-00003-of-00002.gguf", "m-0001-of-0002.gguf", "m-00001-of-00002.safetensors", "m-0000x-of-00002.gguf" };
+    part = parts = 77;
+    static const char *const none[] = { "m.gguf", "m-00000-of-00000.gguf", "-00001-of-00002.gguf", "m-00000-of-00002.gguf", "m-00003-of-00002.gguf", "m-0001-of-0002.gguf", "m-00001-of-00002.safetensors", "m-0000x-of-00002.gguf" };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (repo_file_shard(none[i], &stem, &part, &parts)) fail_msg("'%s' was taken", none[i]);
+    assert_true(part == 77 && parts == 77); /* "of 00000" once left a zero behind: a GGUF without parts */
 }
 
 static void urls(void **state) {
