@@ -1,5 +1,5 @@
 # ./run with a model site on this machine.
-if(TARGET pingti)
+if(TARGET pingti AND CURL_FOUND)
   add_test(NAME scripts/test_run COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/test_run.py)
   set_tests_properties(scripts/test_run PROPERTIES TIMEOUT 120 LABELS scripts ENVIRONMENT "PINGTI_BINARY=$<TARGET_FILE:pingti>")
 endif()
