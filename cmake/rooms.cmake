@@ -54,8 +54,21 @@ set_target_properties(pingti_shared PROPERTIES OUTPUT_NAME pingti VERSION ${PROJ
 target_include_directories(pingti_shared PUBLIC ${PROJECT_SOURCE_DIR}/include)
 target_link_libraries(pingti_shared PRIVATE ${PINGTI_LINK})
 
+# Rooms of the program alone: the library pulls in none of them.
+file(GLOB PINGTI_NET_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/net/*.c)
+if(CURL_FOUND)
+  list(FILTER PINGTI_NET_SOURCES EXCLUDE REGEX "/net/absent\\.c$")
+else()
+  list(FILTER PINGTI_NET_SOURCES EXCLUDE REGEX "/net/(http|fetch|hub|pull)\\.c$")
+endif()
+add_library(pingti_net STATIC ${PINGTI_NET_SOURCES})
+target_link_libraries(pingti_net PUBLIC pingti_static)
+if(CURL_FOUND)
+  target_link_libraries(pingti_net PUBLIC PkgConfig::CURL)
+endif()
+
 file(GLOB PINGTI_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.c)
 if(PINGTI_CLI_SOURCES)
   add_executable(pingti ${PINGTI_CLI_SOURCES})
-  target_link_libraries(pingti PRIVATE pingti_static PkgConfig::EDIT)
+  target_link_libraries(pingti PRIVATE pingti_net PkgConfig::EDIT)
 endif()

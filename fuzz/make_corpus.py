@@ -85,6 +85,24 @@ def main():
     }
     for name, config in configs.items():
         put("config", name, json.dumps(config).encode())
+    hub_seeds()
+
+
+def hub_seeds():
+    """fuzz_hub.c: the first byte says what follows."""
+    sha, lfs = "ab" * 32, {"oid": "ab" * 32, "size": 9, "pointerSize": 1}
+    names = ["m-Q8_0.gguf", "m-Q4_K_M-00001-of-00002.gguf", "x/m-Q4_K_M-00002-of-00002.gguf", "config.json", "model.safetensors", "pytorch_model.bin", "README.md"]
+    tree = [{"type": "file", "path": n, "size": 9, "lfs": lfs} for n in names] + [{"type": "directory", "path": "d"}]
+    plain = [{"type": "file", "path": n, "size": 9} for n in names if "gguf" not in n]
+    blobs = {"Data": {"Files": [{"Type": "blob", "Path": n, "Size": 9, "Sha256": sha} for n in names]}}
+    manifest = {"name": "o/n", "hub": "huggingface", "endpoint": "https://h", "owner": "o", "repository": "n", "revision": "", "commit": "abcdef0", "date": "d", "main": "a.gguf",
+                "files": [{"name": "a.gguf", "path": "x/a.gguf", "url": "u", "size": 9, "sha256": sha}]}
+    part = {"size": 1000, "sha256": "", "etag": '"e"', "origin": "https://h:443", "there": [[0, 5], [7, 1000]]}
+    seeds = {"tree": (0, tree), "plain": (0, plain), "blobs": (1, blobs), "part": (3, part), "commit": (4, {"sha": "0123456789abcdef0123456789abcdef01234567"}), "manifest": (5, manifest)}
+    for name, (kind, value) in seeds.items():
+        put("hub", name, bytes([kind]) + json.dumps(value).encode())
+    for i, text in enumerate(["qwen2.5:0.5b-q8_0", "o/n:Q4_K_M", "o/n:x/m-00001-of-00002.gguf", '<https://h/a>; rel="prev", <https://h/b?cursor=1>; rel="next"', "a/../b"]):
+        put("hub", f"name{i}", b"\2" + text.encode())
 
 
 main()

@@ -10,6 +10,7 @@
 
 static bool io_error(err *e, const char *doing, const char *path) {
     int why = errno;
+    if (why == ENOMEM) return err_set(e, ERR_MEMORY, "no memory to %s '%s'", doing, path) || err_hint(e, "free memory, or raise the limit (ulimit -v)");
     return err_set(e, ERR_IO, "cannot %s '%s'", doing, path) || err_got(e, "%s", strerror(why)) ||
            err_hint(e, why == ENOENT ? "check the path" : why == EACCES ? "check the permissions" : "see the system's message");
 }

@@ -242,6 +242,8 @@ void opt_free(opt_state *s) {
     free(s);
 }
 
+const char *opt_keep(opt_state *s, const char *text) { return arena_copy(s->mem, text, strlen(text)); }
+
 bool opt_help_wanted(const opt_state *s) { return s->help; }
 size_t opt_n_args(const opt_state *s) { return s->n_args; }
 const char *opt_arg(const opt_state *s, size_t i) { return i < s->n_args ? s->args[i] : NULL; }

@@ -74,6 +74,8 @@ bool opt_read_args(opt_state *s, int argc, char **argv, err *e);               /
 /* One option later on, as if it came last on the command line ("/set temp 0.2"). */
 bool opt_set(opt_state *s, const char *name, const char *value, err *e);
 
+const char *opt_keep(opt_state *s, const char *text); /* a copy that lives as long as the values do */
+
 bool opt_help_wanted(const opt_state *s);             /* --help or -h was among the arguments */
 /* The value as it would be typed, "" when not given and without default. */
 void opt_show(const opt_state *s, const char *name, buf *out);

@@ -61,7 +61,7 @@ static int run(const void *options, opt_state *s) {
     }
     if (o->machine) return bench_machine(o);
     if (o->kernels) return bench_kernels(o, opt_arg(s, 0) ? opt_arg(s, 0) : o->kernels);
-    const char *path = choice_path(&o->choice, opt_arg(s, 0), &e);
+    const char *path = choice_path(s, &o->choice, opt_arg(s, 0), &e);
     if (!path) return cli_fail(&e);
     return o->engine.memory_plan ? print_memory_plan(path, &o->engine, o->json) : bench_model(o, path);
 }

@@ -114,7 +114,7 @@ static int run(const void *options, opt_state *s) {
     const chat_options *o = options;
     err e = { 0 };
     chat c = { .o = o, .options = s };
-    const char *path = choice_path(&o->choice, opt_arg(s, 0), &e);
+    const char *path = choice_path(s, &o->choice, opt_arg(s, 0), &e);
     if (path && o->engine.memory_plan) return print_memory_plan(path, &o->engine, false);
     if (!path) return cli_fail(&e);
     profile timed = profile_start(&o->engine);

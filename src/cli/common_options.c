@@ -2,6 +2,7 @@
 #include "backend/backend.h"
 #include "base/log.h"
 #include "cli/interrupt.h"
+#include "cli/model_path.h"
 #include "cli/out.h"
 #include "cli/term.h"
 #include <stdio.h>
@@ -10,7 +11,8 @@
 
 #define AT(member) offsetof(model_choice, member)
 static const opt_row model_choice_rows[] = {
-    { "model", 'm', OPT_TEXT, AT(model), NULL, "PATH", NULL, 0, 0, "the model: a .gguf file or a Hugging Face directory" },
+    { "model", 'm', OPT_TEXT, AT(model), NULL, "MODEL", NULL, 0, 0, "a .gguf file, a Hugging Face directory, or the name of a pulled model (pingti models)" },
+    { "models", 0, OPT_TEXT, AT(models), NULL, "DIR", NULL, 0, 0, "where pulled models lie; not given: ~/.local/share/pingti/models" },
 };
 #undef AT
 const opt_table model_choice_table = { "Model", ROWS(model_choice_rows) };
@@ -55,11 +57,11 @@ static const opt_row sampling_rows[] = {
 #undef AT
 const opt_table sampling_table = { "Choosing tokens", ROWS(sampling_rows) };
 
-const char *choice_path(const model_choice *c, const char *argument, err *e) {
-    const char *path = c->model ? c->model : argument;
-    if (path && *path) return path;
+const char *choice_path(opt_state *s, const model_choice *c, const char *argument, err *e) {
+    const char *given = c->model ? c->model : argument;
+    if (given && *given) return model_path(s, c, given, e);
     err_set(e, ERR_USAGE, "no model was given");
-    err_expected(e, "-m FILE.gguf, -m DIRECTORY, PINGTI_MODEL, or `model = ...` in the config file");
+    err_expected(e, "-m FILE.gguf, -m DIRECTORY, -m NAME of a pulled model, PINGTI_MODEL, or `model = ...` in the config file");
     return NULL;
 }
 

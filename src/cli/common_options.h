@@ -12,7 +12,7 @@
 
 /* Which model. */
 typedef struct model_choice {
-    const char *model;
+    const char *model, *models;
 } model_choice;
 extern const opt_table model_choice_table;
 
@@ -36,8 +36,8 @@ typedef struct sampling_options {
 } sampling_options;
 extern const opt_table sampling_table;
 
-/* The model named by -m or, where the command allows it, by the first argument; an error that says how to give one. */
-const char *choice_path(const model_choice *c, const char *argument, err *e);
+/* The path of the model that -m names or, where the command allows it, the first argument; an error that says how to give one. */
+const char *choice_path(opt_state *s, const model_choice *c, const char *argument, err *e);
 
 bool engine_runner_options(const engine_options *o, runner_options *out, err *e);
 /* The folder of packed weights, "" when there is none. */

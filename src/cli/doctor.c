@@ -3,8 +3,10 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "cli/common_options.h"
+#include "cli/model_path.h"
 #include "cli/out.h"
 #include "cli/term.h"
+#include "net/http.h"
 #include <histedit.h>
 #include <langinfo.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -113,6 +115,19 @@ static void check_libraries(report *r) {
     if (sodium_init() < 0) say(r, BROKEN, "libsodium", "does not start: no random numbers from the system");
 }
 
+static void check_pulling(report *r, const doctor_options *o) {
+    char *dir = models_dir(o->choice.models, NULL);
+    if (!http_library()) say(r, NOTE, "pulling models", "not built: libcurl was not there; install libcurl4-gnutls-dev, configure and build again");
+    else { /* "libcurl/7.88.1 GnuTLS/3.7.9 zlib/..." */
+        const char *all = http_library();
+        size_t n = strcspn(all, " ");
+        n += all[n] ? 1 + strcspn(all + n + 1, " ") : 0;
+        say(r, GOOD, "pulling models", "%.*s", (int)n, all);
+    }
+    say(r, dir ? GOOD : NOTE, "models", "%s", dir ? dir : "no place for pulled ones: HOME is not set");
+    free(dir);
+}
+
 static void check_surroundings(report *r) {
     char *config = cli_config_path(), *state = cli_xdg_dir("XDG_STATE_HOME", ".local/state"), *cache = cli_xdg_dir("XDG_CACHE_HOME", ".cache");
     bool there = config && *config && file_exists(config);
@@ -157,7 +172,7 @@ static bool is_option_env(const char *entry, size_t len) {
 
 /* Which PINGTI_ variables have an effect; one that has none is likely misspelt. */
 static void check_environment(report *r) {
-    static const char *const others[] = { "PINGTI_ISA", "PINGTI_PIN", "PINGTI_CONFIG", "PINGTI_DATA", "PINGTI_PROGRAM", "PINGTI_MODEL_LEAST_BYTES" };
+    static const char *const others[] = { "PINGTI_ISA", "PINGTI_PIN", "PINGTI_CONFIG", "PINGTI_DATA", "PINGTI_PROGRAM" };
     for (char **p = environ; *p; p++) {
         size_t len = strcspn(*p, "=");
         if (strncmp(*p, "PINGTI_", 7) != 0) continue;
@@ -168,13 +183,14 @@ static void check_environment(report *r) {
     }
 }
 
-static void check_model(report *r, const doctor_options *o) {
+static void check_model(report *r, const doctor_options *o, opt_state *state) {
     err e = { 0 };
     memory_plan p;
     runner_options ro;
     model_source *s = NULL;
     model *m = NULL;
-    bool ok = engine_runner_options(&o->engine, &ro, &e) && (s = model_source_open(o->choice.model, &e)) && (m = model_open(s, &e)) && memory_plan_make(&p, m, &ro, &e);
+    const char *path = choice_path(state, &o->choice, NULL, &e);
+    bool ok = path && engine_runner_options(&o->engine, &ro, &e) && (s = model_source_open(path, &e)) && (m = model_open(s, &e)) && memory_plan_make(&p, m, &ro, &e);
     if (!ok) {
         char text[900];
         err_format(&e, text, sizeof text);
@@ -202,7 +218,6 @@ static void print_report(const report *r) {
 }
 
 static int run(const void *options, opt_state *s) {
-    (void)s;
     const doctor_options *o = options;
     report r = { json_array(), false };
     say(&r, GOOD, "pingti", "%s", PINGTI_VERSION);
@@ -210,9 +225,10 @@ static int run(const void *options, opt_state *s) {
     check_memory(&r);
     check_backends(&r);
     check_libraries(&r);
+    check_pulling(&r, o);
     check_surroundings(&r);
     check_environment(&r);
-    if (o->choice.model) check_model(&r, o);
+    if (o->choice.model) check_model(&r, o, s);
     if (o->json) out_json(json_pack("{s:b, s:O}", "broken", (int)r.broken, "findings", r.findings), true);
     else print_report(&r);
     json_decref(r.findings);

@@ -182,7 +182,7 @@ static int run(const void *options, opt_state *s) {
     err e = { 0 };
     model_facts f;
     runner_options ro;
-    const char *path = choice_path(&o->choice, opt_arg(s, 0), &e);
+    const char *path = choice_path(s, &o->choice, opt_arg(s, 0), &e);
     if (!path || !engine_runner_options(&o->engine, &ro, &e) || !facts_open(&f, path, &ro, &e)) return cli_fail(&e);
     if (o->json) out_json(facts_json(&f, o->tensors, o->metadata), true);
     else {

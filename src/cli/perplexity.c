@@ -190,7 +190,7 @@ static int run(const void *options, opt_state *s) {
     buf text = { 0 };
     loaded l = { 0 };
     measure m = { .o = o, .l = &l, .window = o->engine.context ? (size_t)o->engine.context : o->protocol == PROTOCOL_GPTQ ? 2048 : 512 };
-    const char *path = choice_path(&o->choice, NULL, &e);
+    const char *path = choice_path(s, &o->choice, NULL, &e);
     bool ok = path && (m.window >= 4 || err_set(&e, ERR_USAGE, "a window has at least 4 tokens"));
     if (ok && o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
     profile timed = profile_start(&o->engine);

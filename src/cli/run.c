@@ -163,7 +163,7 @@ static int run(const void *options, opt_state *s) {
     token_list prompt = { 0 };
     llm *l = NULL;
     int status;
-    const char *path = choice_path(&o->choice, NULL, &e);
+    const char *path = choice_path(s, &o->choice, NULL, &e);
     if (!path) return cli_fail(&e);
     interrupt_patience(1);
     if (o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);

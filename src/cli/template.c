@@ -31,6 +31,7 @@ static const opt_table table = { "Rendering", ROWS(rows) };
 
 /* What is rendered: everything here is owned. */
 typedef struct rendering {
+    const char *model; /* its path; NULL: none given */
     char *source;
     tokenizer *tokenizer;
     chat_template *chat;
@@ -56,7 +57,7 @@ static void spelling(const tokenizer *t, int32_t id, char out[256]) {
 
 static bool open_template(const template_options *o, bool tools, rendering *r, err *e) {
     size_t n;
-    const char *model = o->choice.model;
+    const char *model = r->model;
     if (!model && !o->source)
         return err_set(e, ERR_USAGE, "no template was given") || err_expected(e, "-m MODEL for the model's own, or --template FILE");
     if (model && (!o->source || o->ids) && !(r->tokenizer = llm_open_tokenizer(model, e))) return false;
@@ -166,7 +167,8 @@ static int run(const void *options, opt_state *s) {
     const template_options *o = options;
     err e = { 0 };
     rendering r = { 0 };
-    bool ok = (o->choice.model || o->source || open_template(o, false, &r, &e)) && read_conversation(s, &r, &e) &&
+    bool ok = !o->choice.model || (r.model = choice_path(s, &o->choice, NULL, &e));
+    ok = ok && (r.model || o->source || open_template(o, false, &r, &e)) && read_conversation(s, &r, &e) &&
               open_template(o, json_array_size(js_get(r.conversation, "tools")) > 0, &r, &e) && read_extra(o, &r, &e) && render(o, &r, &e) &&
               show(o, &r, &e);
     rendering_free(&r);

@@ -58,14 +58,14 @@ double clock_seconds(void) {
 
 void progress_start(progress *p, const char *what, const char *unit, double total, bool quiet) {
     double now = clock_seconds();
-    *p = (progress){ what, unit, total, 0, now, now, quiet, false };
+    *p = (progress){ what, unit, total, 0, now, now, quiet, false, 0 };
 }
 
 void progress_step(progress *p, double done) {
     double now = clock_seconds(), spent = now - p->started, every = term_is(2) ? 0.2 : 5;
     p->done = done;
-    if (p->quiet || now - p->last < every || done <= 0 || spent <= 0) return;
-    double rate = done / spent;
+    if (p->quiet || now - p->last < every || done <= p->before || spent <= 0) return;
+    double rate = (done - p->before) / spent;
     shown left = show_duration((p->total - done) / rate);
     fprintf(stderr, "%s%s %3.0f %%, %.0f of %.0f %s, %.1f %s/s, %s left%s", term_is(2) ? "\r\x1b[K" : "", p->what, 100 * done / p->total,
             done, p->total, p->unit, rate, p->unit, left.text, term_is(2) ? "" : "\n");

@@ -33,6 +33,7 @@ typedef struct progress {
     const char *what, *unit;
     double total, done, started, last;
     bool quiet, drawn;
+    double before; /* of `done`: what was there when it started, left out of the rate */
 } progress;
 void progress_start(progress *p, const char *what, const char *unit, double total, bool quiet);
 void progress_step(progress *p, double done);

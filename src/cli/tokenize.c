@@ -132,7 +132,7 @@ static int run(const void *options, opt_state *s) {
     err e = { 0 };
     buf text = { 0 };
     tokenizer *t = NULL;
-    const char *path = choice_path(&o->choice, NULL, &e);
+    const char *path = choice_path(s, &o->choice, NULL, &e);
     bool ok = path && (t = llm_open_tokenizer(path, &e)) && input_text(o->file, opt_arg(s, 0), &text, &e);
     if (ok && !o->decode) input_note_broken(&text);
     int status = !ok ? cli_fail(&e) : o->decode ? decode(o, t, &text) : encode(o, t, &text);

@@ -1,6 +1,10 @@
 # The program as a person or a script meets it. Standard-library Python; tiny models are written by the tests themselves.
 if(TARGET pingti)
-  foreach(test test_options test_run test_receipt test_text test_chat test_bench test_completion)
+  set(tests test_options test_run test_receipt test_text test_chat test_bench test_completion)
+  if(CURL_FOUND)
+    list(APPEND tests test_pull)
+  endif()
+  foreach(test IN LISTS tests)
     add_test(NAME cli/${test} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/${test}.py)
     set_tests_properties(cli/${test} PROPERTIES TIMEOUT 300 LABELS cli ENVIRONMENT "PINGTI_BINARY=${PINGTI_TESTED};PINGTI_EMULATED=${PINGTI_EMULATED}")
   endforeach()
