@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("PINGTI_BINARY", str(ROOT / "build/release/pingti"))
 DATA = Path(os.environ.get("PINGTI_DATA", ROOT / "../shared/data"))
 STORIES = DATA / "models/stories260K"
-COMMANDS = ("run", "chat", "inspect", "tokenize", "template", "perplexity", "bench", "doctor")
+COMMANDS = ("run", "chat", "inspect", "tokenize", "template", "perplexity", "convert", "imatrix", "quantize", "bench", "doctor")
 
 
 class CliCase(unittest.TestCase):
