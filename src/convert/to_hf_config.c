@@ -170,7 +170,8 @@ static void put_ids(json_t *j, const gguf *g) {
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         int64_t id = -1;
         snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", ids[i].gguf);
-        if (gguf_int(g, key, 0, INT32_MAX, &id, NULL) && id >= 0) put_int(j, ids[i].hf, id);
+        bool told = gguf_int(g, key, 0, INT32_MAX, &id, NULL) && id >= 0;
+        json_object_set_new(j, ids[i].hf, told ? json_integer(id) : json_null()); /* else the class's own default would hold */
     }
 }
 
