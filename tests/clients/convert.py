@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 warnings.filterwarnings("ignore")
 transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
 ap = argparse.ArgumentParser()
 ap.add_argument("--build", required=True)
 ap.add_argument("--data")
@@ -48,7 +49,7 @@ def tensors(folder):
 def logits(model, vocab):
     ids = torch.arange(3, 23).remainder(vocab).unsqueeze(0)
     with torch.no_grad():
-        return model.float().eval()(ids).logits[0].double()
+        return model.eval()(ids).logits[0].double()
 
 
 def same_logits(a, b):
