@@ -1,5 +1,5 @@
 # Every room is a folder of src/; a file added to a room is built without touching this list.
-set(PINGTI_LIBRARY_ROOMS base tensor op backend format text model infer)
+set(PINGTI_LIBRARY_ROOMS base tensor op backend format text model convert quantize infer)
 set(PINGTI_LIBRARY_SOURCES)
 foreach(room IN LISTS PINGTI_LIBRARY_ROOMS)
   file(GLOB_RECURSE found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${room}/*.c)
@@ -22,7 +22,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
       PROPERTIES COMPILE_OPTIONS "${PINGTI_${upper}}" COMPILE_DEFINITIONS "${PINGTI_TILES}")
   endforeach()
 else()
-  list(FILTER PINGTI_LIBRARY_SOURCES EXCLUDE REGEX "/cpu/x86/")
+  list(FILTER PINGTI_LIBRARY_SOURCES EXCLUDE REGEX "/cpu/x86/|/encode/avx")
 endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
   set(PINGTI_NEON "") # every aarch64 has it

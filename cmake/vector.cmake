@@ -8,4 +8,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
     set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backend/cpu/x86/vector_${isa}.c ${PROJECT_SOURCE_DIR}/src/backend/cpu/x86/attn_fast_${isa}.c
       PROPERTIES COMPILE_OPTIONS "${PINGTI_VECTOR_${upper}}")
   endforeach()
+  # Encoders that search (src/quantize/encode): sixteen lanes each.
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/src/quantize/encode/avx2.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mf16c")
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/src/quantize/encode/avx512.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq")
 endif()

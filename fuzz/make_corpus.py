@@ -68,6 +68,10 @@ def main():
     put("safetensors", "empty", safetensors([], b""))
     put("safetensors", "hole", safetensors([("a", "F16", [2], [4, 8])], bytes(8)))
     put("safetensors", "text", b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}\0\0\0\0')
+    put("imatrix", "gguf", gguf([("general.type", 8, "imatrix"), ("imatrix.chunk_count", 4, 1)], [("a.in_sum2", [4], 0), ("a.counts", [1], 0)]))
+    put("imatrix", "experts", gguf([("general.type", 8, "imatrix")], [("a.in_sum2", [4, 2], 0), ("a.counts", [1, 2], 0)]))
+    put("imatrix", "dat", struct.pack("<ii1sii2fii3s", 1, 1, b"a", 2, 2, 1.0, 2.0, 5, 3, b"txt"))
+    put("card", "front", b"---\nlicense: mit\ntags:\n- a\n- 'b c'\nbase_model: x/Y-7b-chat\nlanguage: [en, zh]\n---\n# t\n")
     configs = {
         "old": {"model_type": "llama", "hidden_size": 64, "rope_theta": 1e4, "rope_scaling": {"type": "linear", "factor": 2.0}},
         "new": {"rope_parameters": {"rope_theta": 5e5, "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,

@@ -26,6 +26,8 @@ struct runner {
     bool (*stop)(void *ctx);
     void *stop_ctx;
     bool gave_up;
+    void (*watch)(void *ctx, op_id id, const void *args);
+    void *watch_ctx;
     arena *scratch;
     prof *prof;
     batch_memory rows;
@@ -210,6 +212,11 @@ void runner_set_stop(runner *r, bool (*stop)(void *ctx), void *ctx) {
     r->stop_ctx = ctx;
 }
 
+void runner_set_watch(runner *r, void (*watch)(void *ctx, op_id id, const void *args), void *ctx) {
+    r->watch = watch;
+    r->watch_ctx = ctx;
+}
+
 bool runner_gave_up(const runner *r) { return r->gave_up; }
 
 static bool gives_up(void *ctx) {
@@ -220,7 +227,7 @@ static bool gives_up(void *ctx) {
 float *runner_step(runner *r, const run_slice *slices, size_t n, size_t *n_rows) {
     batch b = make_batch(r, slices, n);
     arena_reset(r->scratch);
-    fwd f = { .backend = r->backend, .mem = r->scratch, .kv = kv_view_of(r->kv), .pool = r->pool, .precision = r->precision, .stop = gives_up, .stop_ctx = r, .prof = r->prof };
+    fwd f = { .backend = r->backend, .mem = r->scratch, .kv = kv_view_of(r->kv), .pool = r->pool, .precision = r->precision, .stop = gives_up, .stop_ctx = r, .prof = r->prof, .watch = r->watch, .watch_ctx = r->watch_ctx };
     r->gave_up = false;
     if (r->prof) prof_pass_begin(r->prof, b.T);
     tensor *logits = model_forward(&f, r->m, &b);

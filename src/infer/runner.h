@@ -46,6 +46,9 @@ pool *runner_pool(runner *r); /* between two steps it is idle */
 precision runner_precision(const runner *r);
 void runner_set_prof(runner *r, prof *p); /* what times the passes from now on, borrowed; NULL: nothing. Between steps */
 
+/* Sees every op's arguments before it is computed, from now on; NULL: nothing does. Between steps. */
+void runner_set_watch(runner *r, void (*watch)(void *ctx, op_id id, const void *args), void *ctx);
+
 /* The name that all pages of a session start from. tenant: isolates what may be shared (NULL, 0: none). */
 kv_name runner_root_name(const runner *r, uint8_t rope, const void *tenant, size_t n);
 /* The rope table for a session that will have at most n_tokens tokens. */

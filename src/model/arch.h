@@ -13,6 +13,7 @@ struct arch {
     bool (*read_gguf)(const gguf *g, const char *arch_name, model_spec *s, err *e);
     bool (*bind_attention)(binder *b, int il, layer *l); /* bind_qkv, bind_fused_qkv or bind_mla */
     bool (*bind_ffn)(binder *b, int il, layer *l);
+    const expert_names *experts;                         /* how Hugging Face spells them, or NULL */
     bool mtp_layers; /* published with multi-token prediction heads as layers after the last: no part of the decoder */
 };
 

@@ -3,6 +3,7 @@
 #ifndef PINGTI_MODEL_BIND_H
 #define PINGTI_MODEL_BIND_H
 #include "model/model.h"
+#include "model/names.h"
 
 typedef struct binder {
     model *m;
@@ -14,11 +15,6 @@ typedef struct binder {
     uint64_t order_cols;
     err *e;
 } binder;
-
-/* A tensor has a Hugging Face and a GGUF name; "%d" in either is the layer. NULL: it does not exist in that format. */
-typedef struct tensor_names {
-    const char *hf, *gguf;
-} tensor_names;
 
 /* Finds a tensor by its name in this file's format; NULL without an error when absent. Marks it used. */
 const named_tensor *bind_find(binder *b, tensor_names n, int il);
@@ -55,6 +51,7 @@ typedef struct expert_names {
     const char *gate, *up, *down;            /* HF, "%d" layer, "%d" expert */
     const char *fused_gate_up, *fused_down;  /* HF as newer transformers saves them: [E, 2*ff, d], [E, d, ff]; or NULL */
     const char *shared_gate, *shared_up, *shared_down;
+    const struct expert_names *newer;        /* another spelling of the same family, or NULL */
 } expert_names;
 bool bind_experts(binder *b, int il, const expert_names *n, layer *l);
 #endif

@@ -1,32 +1,20 @@
 /* Binding of the attention forms. */
 #include "model/bind.h"
 
-static const tensor_names Q = { "model.layers.%d.self_attn.q_proj.weight", "blk.%d.attn_q.weight" };
-static const tensor_names K = { "model.layers.%d.self_attn.k_proj.weight", "blk.%d.attn_k.weight" };
-static const tensor_names V = { "model.layers.%d.self_attn.v_proj.weight", "blk.%d.attn_v.weight" };
-static const tensor_names O = { "model.layers.%d.self_attn.o_proj.weight", "blk.%d.attn_output.weight" };
-static const tensor_names Q_BIAS = { "model.layers.%d.self_attn.q_proj.bias", "blk.%d.attn_q.bias" };
-static const tensor_names K_BIAS = { "model.layers.%d.self_attn.k_proj.bias", "blk.%d.attn_k.bias" };
-static const tensor_names V_BIAS = { "model.layers.%d.self_attn.v_proj.bias", "blk.%d.attn_v.bias" };
-static const tensor_names O_BIAS = { "model.layers.%d.self_attn.o_proj.bias", "blk.%d.attn_output.bias" };
-static const tensor_names Q_NORM = { "model.layers.%d.self_attn.q_norm.weight", "blk.%d.attn_q_norm.weight" };
-static const tensor_names K_NORM = { "model.layers.%d.self_attn.k_norm.weight", "blk.%d.attn_k_norm.weight" };
-static const tensor_names QKV = { "model.layers.%d.self_attn.qkv_proj.weight", "blk.%d.attn_qkv.weight" };
-
 static bool bind_output(binder *b, int il, layer *l, uint64_t cols) {
     const model_spec *s = &b->m->spec;
-    return bind_weight(b, O, il, s->d, cols, &l->o) && (!s->o_bias || bind_bias(b, O_BIAS, il, s->d, &l->o.bias));
+    return bind_weight(b, NAME_O, il, s->d, cols, &l->o) && (!s->o_bias || bind_bias(b, NAME_O_BIAS, il, s->d, &l->o.bias));
 }
 
 bool bind_qkv(binder *b, int il, layer *l) {
     const model_spec *s = &b->m->spec;
     uint64_t q = (uint64_t)s->heads * s->head_dim, kv = (uint64_t)s->kv_heads * s->head_dim;
-    if (!bind_weight(b, Q, il, q, s->d, &l->q) || !bind_weight(b, K, il, kv, s->d, &l->k) || !bind_weight(b, V, il, kv, s->d, &l->v))
+    if (!bind_weight(b, NAME_Q, il, q, s->d, &l->q) || !bind_weight(b, NAME_K, il, kv, s->d, &l->k) || !bind_weight(b, NAME_V, il, kv, s->d, &l->v))
         return false;
-    if (s->qkv_bias && (!bind_bias(b, Q_BIAS, il, q, &l->q.bias) || !bind_bias(b, K_BIAS, il, kv, &l->k.bias) ||
-                        !bind_bias(b, V_BIAS, il, kv, &l->v.bias)))
+    if (s->qkv_bias && (!bind_bias(b, NAME_Q_BIAS, il, q, &l->q.bias) || !bind_bias(b, NAME_K_BIAS, il, kv, &l->k.bias) ||
+                        !bind_bias(b, NAME_V_BIAS, il, kv, &l->v.bias)))
         return false;
-    if (s->qk_norm && (!bind_norm(b, Q_NORM, il, s->head_dim, &l->q_norm) || !bind_norm(b, K_NORM, il, s->head_dim, &l->k_norm)))
+    if (s->qk_norm && (!bind_norm(b, NAME_Q_NORM, il, s->head_dim, &l->q_norm) || !bind_norm(b, NAME_K_NORM, il, s->head_dim, &l->k_norm)))
         return false;
     return bind_output(b, il, l, q);
 }
@@ -34,21 +22,9 @@ bool bind_qkv(binder *b, int il, layer *l) {
 bool bind_fused_qkv(binder *b, int il, layer *l) {
     const model_spec *s = &b->m->spec;
     uint64_t q = (uint64_t)s->heads * s->head_dim, kv = (uint64_t)s->kv_heads * s->head_dim, all = q + 2 * kv;
-    return bind_weight_rows(b, QKV, il, all, 0, q, s->d, &l->q) && bind_weight_rows(b, QKV, il, all, q, kv, s->d, &l->k) &&
-           bind_weight_rows(b, QKV, il, all, q + kv, kv, s->d, &l->v) && bind_output(b, il, l, q);
+    return bind_weight_rows(b, NAME_QKV, il, all, 0, q, s->d, &l->q) && bind_weight_rows(b, NAME_QKV, il, all, q, kv, s->d, &l->k) &&
+           bind_weight_rows(b, NAME_QKV, il, all, q + kv, kv, s->d, &l->v) && bind_output(b, il, l, q);
 }
-
-static const tensor_names Q_A = { "model.layers.%d.self_attn.q_a_proj.weight", "blk.%d.attn_q_a.weight" };
-static const tensor_names Q_A_NORM = { "model.layers.%d.self_attn.q_a_layernorm.weight", "blk.%d.attn_q_a_norm.weight" };
-static const tensor_names Q_B = { "model.layers.%d.self_attn.q_b_proj.weight", "blk.%d.attn_q_b.weight" };
-static const tensor_names KV_A = { "model.layers.%d.self_attn.kv_a_proj_with_mqa.weight", "blk.%d.attn_kv_a_mqa.weight" };
-static const tensor_names KV_A_NORM = { "model.layers.%d.self_attn.kv_a_layernorm.weight", "blk.%d.attn_kv_a_norm.weight" };
-static const tensor_names KV_B = { "model.layers.%d.self_attn.kv_b_proj.weight", "blk.%d.attn_kv_b.weight" };
-static const tensor_names K_B = { NULL, "blk.%d.attn_k_b.weight" };
-static const tensor_names V_B = { NULL, "blk.%d.attn_v_b.weight" };
-
-static const tensor_names Q_A_BIAS = { "model.layers.%d.self_attn.q_a_proj.bias", "blk.%d.attn_q_a.bias" };
-static const tensor_names KV_A_BIAS = { "model.layers.%d.self_attn.kv_a_proj_with_mqa.bias", "blk.%d.attn_kv_a_mqa.bias" };
 
 /* w[heads * rows, cols] seen as one matrix per head. */
 static bool split_heads(binder *b, weight *w, uint32_t heads) {
@@ -63,7 +39,7 @@ static bool split_heads(binder *b, weight *w, uint32_t heads) {
 /* GGUF files of 2025 on keep the two halves of kv_b apart, per head, the first one transposed. */
 static bool bind_split_kv_b(binder *b, int il, layer *l) {
     const model_spec *s = &b->m->spec;
-    const named_tensor *k = bind_find(b, K_B, il), *v = bind_find(b, V_B, il);
+    const named_tensor *k = bind_find(b, NAME_K_B, il), *v = bind_find(b, NAME_V_B, il);
     if (k->n_dims != 3 || k->dims[0] != s->heads || k->dims[1] != s->kv_lora || k->dims[2] != s->nope || v->n_dims != 3 ||
         v->dims[0] != s->heads || v->dims[1] != s->v_dim || v->dims[2] != s->kv_lora) {
         char shape[96];
@@ -79,7 +55,7 @@ static bool bind_split_kv_b(binder *b, int il, layer *l) {
 static bool bind_whole_kv_b(binder *b, int il, layer *l) {
     const model_spec *s = &b->m->spec;
     uint64_t rows = (uint64_t)s->heads * (s->nope + s->v_dim);
-    if (!bind_weight(b, KV_B, il, rows, s->kv_lora, &l->k_b)) return false;
+    if (!bind_weight(b, NAME_KV_B, il, rows, s->kv_lora, &l->k_b)) return false;
     if (l->k_b.w.block_scale && (s->nope + s->v_dim) % 128)
         return err_set(b->e, ERR_UNSUPPORTED, "FP8 kv_b of layer %d does not split into heads at 128-row blocks", il);
     if (!split_heads(b, &l->k_b, s->heads)) return false;
@@ -91,22 +67,22 @@ static bool bind_whole_kv_b(binder *b, int il, layer *l) {
 static bool bind_mla_queries(binder *b, int il, layer *l) {
     const model_spec *s = &b->m->spec;
     uint64_t q = (uint64_t)s->heads * (s->nope + s->rope_dim);
-    if (!s->q_lora) return bind_weight(b, Q, il, q, s->d, &l->q);
-    return bind_weight(b, Q_A, il, s->q_lora, s->d, &l->q_a) && (!s->qkv_bias || bind_bias(b, Q_A_BIAS, il, s->q_lora, &l->q_a.bias)) &&
-           bind_norm(b, Q_A_NORM, il, s->q_lora, &l->q_a_norm) && bind_weight(b, Q_B, il, q, s->q_lora, &l->q_b);
+    if (!s->q_lora) return bind_weight(b, NAME_Q, il, q, s->d, &l->q);
+    return bind_weight(b, NAME_Q_A, il, s->q_lora, s->d, &l->q_a) && (!s->qkv_bias || bind_bias(b, NAME_Q_A_BIAS, il, s->q_lora, &l->q_a.bias)) &&
+           bind_norm(b, NAME_Q_A_NORM, il, s->q_lora, &l->q_a_norm) && bind_weight(b, NAME_Q_B, il, q, s->q_lora, &l->q_b);
 }
 
 static bool bind_latents(binder *b, int il, layer *l) {
     const model_spec *s = &b->m->spec;
     uint64_t rows = s->kv_lora + s->rope_dim;
-    return bind_weight(b, KV_A, il, rows, s->d, &l->kv_a) && (!s->qkv_bias || bind_bias(b, KV_A_BIAS, il, rows, &l->kv_a.bias)) &&
-           bind_norm(b, KV_A_NORM, il, s->kv_lora, &l->kv_a_norm);
+    return bind_weight(b, NAME_KV_A, il, rows, s->d, &l->kv_a) && (!s->qkv_bias || bind_bias(b, NAME_KV_A_BIAS, il, rows, &l->kv_a.bias)) &&
+           bind_norm(b, NAME_KV_A_NORM, il, s->kv_lora, &l->kv_a_norm);
 }
 
 bool bind_mla(binder *b, int il, layer *l) {
     const model_spec *s = &b->m->spec;
     if (!bind_mla_queries(b, il, l) || !bind_latents(b, il, l)) return false;
-    bool split = bind_find(b, K_B, il) && bind_find(b, V_B, il);
+    bool split = bind_find(b, NAME_K_B, il) && bind_find(b, NAME_V_B, il);
     if (!(split ? bind_split_kv_b : bind_whole_kv_b)(b, il, l)) return false;
     return bind_output(b, il, l, (uint64_t)s->heads * s->v_dim);
 }

@@ -3,29 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static const tensor_names GATE = { "model.layers.%d.mlp.gate_proj.weight", "blk.%d.ffn_gate.weight" };
-static const tensor_names UP = { "model.layers.%d.mlp.up_proj.weight", "blk.%d.ffn_up.weight" };
-static const tensor_names DOWN = { "model.layers.%d.mlp.down_proj.weight", "blk.%d.ffn_down.weight" };
-static const tensor_names GATE_BIAS = { "model.layers.%d.mlp.gate_proj.bias", "blk.%d.ffn_gate.bias" };
-static const tensor_names UP_BIAS = { "model.layers.%d.mlp.up_proj.bias", "blk.%d.ffn_up.bias" };
-static const tensor_names DOWN_BIAS = { "model.layers.%d.mlp.down_proj.bias", "blk.%d.ffn_down.bias" };
-static const tensor_names GATE_UP = { "model.layers.%d.mlp.gate_up_proj.weight", "blk.%d.ffn_up.weight" };
-
 bool bind_gated_ffn(binder *b, int il, layer *l) {
     const model_spec *s = &b->m->spec;
     ffn_weights *f = &l->ffn;
-    if (!bind_weight(b, GATE, il, s->ff, s->d, &f->gate) || !bind_weight(b, UP, il, s->ff, s->d, &f->up) ||
-        !bind_weight(b, DOWN, il, s->d, s->ff, &f->down))
+    if (!bind_weight(b, NAME_GATE, il, s->ff, s->d, &f->gate) || !bind_weight(b, NAME_UP, il, s->ff, s->d, &f->up) ||
+        !bind_weight(b, NAME_DOWN, il, s->d, s->ff, &f->down))
         return false;
-    return !s->mlp_bias || (bind_bias(b, GATE_BIAS, il, s->ff, &f->gate.bias) && bind_bias(b, UP_BIAS, il, s->ff, &f->up.bias) &&
-                            bind_bias(b, DOWN_BIAS, il, s->d, &f->down.bias));
+    return !s->mlp_bias || (bind_bias(b, NAME_GATE_BIAS, il, s->ff, &f->gate.bias) && bind_bias(b, NAME_UP_BIAS, il, s->ff, &f->up.bias) &&
+                            bind_bias(b, NAME_DOWN_BIAS, il, s->d, &f->down.bias));
 }
 
 bool bind_fused_ffn(binder *b, int il, layer *l) {
     const model_spec *s = &b->m->spec;
     uint64_t ff = s->ff;
-    return bind_weight_rows(b, GATE_UP, il, 2 * ff, 0, ff, s->d, &l->ffn.gate) &&
-           bind_weight_rows(b, GATE_UP, il, 2 * ff, ff, ff, s->d, &l->ffn.up) && bind_weight(b, DOWN, il, s->d, ff, &l->ffn.down);
+    return bind_weight_rows(b, NAME_GATE_UP, il, 2 * ff, 0, ff, s->d, &l->ffn.gate) &&
+           bind_weight_rows(b, NAME_GATE_UP, il, 2 * ff, ff, ff, s->d, &l->ffn.up) && bind_weight(b, NAME_DOWN, il, s->d, ff, &l->ffn.down);
 }
 
 /* One expert matrix per tensor (Hugging Face, old GGUF): the stack is a list of where each starts. */

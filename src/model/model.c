@@ -4,15 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const tensor_names EMBED = { "model.embed_tokens.weight", "token_embd.weight" };
-static const tensor_names NORM = { "model.norm.weight", "output_norm.weight" };
-static const tensor_names OUTPUT = { "lm_head.weight", "output.weight" };
-static const tensor_names ATTN_NORM = { "model.layers.%d.input_layernorm.weight", "blk.%d.attn_norm.weight" };
-static const tensor_names FFN_NORM = { "model.layers.%d.post_attention_layernorm.weight", "blk.%d.ffn_norm.weight" };
-static const tensor_names ROPE_FREQS = { NULL, "rope_freqs.weight" };
-static const tensor_names ROPE_SHORT = { NULL, "rope_factors_short.weight" };
-static const tensor_names ROPE_LONG = { NULL, "rope_factors_long.weight" };
-
 static bool no_family(const model_source *s, err *e) {
     char known[256];
     if (!s->arch[0])
@@ -47,20 +38,20 @@ static bool copy_factors(binder *b, tensor_names n, float *out) {
 static bool bind_rope_factors(binder *b) {
     rope_spec *r = &b->m->spec.rope;
     if (!b->gguf) return true;
-    bool has_freqs = bind_find(b, ROPE_FREQS, 0) != NULL;
+    bool has_freqs = bind_find(b, NAME_ROPE_FREQS, 0) != NULL;
     if (has_freqs) r->kind = ROPE_LLAMA3;
-    if (bind_find(b, ROPE_LONG, 0)) r->kind = ROPE_LONGROPE;
-    return (!has_freqs || copy_factors(b, ROPE_FREQS, r->short_factor)) && copy_factors(b, ROPE_SHORT, r->short_factor) &&
-           copy_factors(b, ROPE_LONG, r->long_factor);
+    if (bind_find(b, NAME_ROPE_LONG, 0)) r->kind = ROPE_LONGROPE;
+    return (!has_freqs || copy_factors(b, NAME_ROPE_FREQS, r->short_factor)) && copy_factors(b, NAME_ROPE_SHORT, r->short_factor) &&
+           copy_factors(b, NAME_ROPE_LONG, r->long_factor);
 }
 
 static bool bind_ends(binder *b) {
     model *m = b->m;
     const model_spec *s = &m->spec;
-    if (!bind_weight(b, EMBED, 0, s->vocab, s->d, &m->embed) || !bind_norm(b, NORM, 0, s->d, &m->norm)) return false;
-    if (bind_has(b, OUTPUT, 0) && !(s->tied && !b->gguf)) {
+    if (!bind_weight(b, NAME_EMBED, 0, s->vocab, s->d, &m->embed) || !bind_norm(b, NAME_NORM, 0, s->d, &m->norm)) return false;
+    if (bind_has(b, NAME_OUTPUT, 0) && !(s->tied && !b->gguf)) {
         m->spec.tied = false;
-        return bind_weight(b, OUTPUT, 0, s->vocab, s->d, &m->output);
+        return bind_weight(b, NAME_OUTPUT, 0, s->vocab, s->d, &m->output);
     }
     if (!s->tied && !b->gguf)
         return err_set(b->e, ERR_FORMAT, "the model has no tensor 'lm_head.weight' and does not tie it to the embedding") ||
@@ -76,7 +67,7 @@ static bool bind_layers(binder *b) {
     if (!m->layers) return err_set(b->e, ERR_MEMORY, "out of memory for %u layers", m->spec.layers);
     for (int il = 0; il < (int)m->spec.layers; il++) {
         layer *l = &m->layers[il];
-        if (!bind_norm(b, ATTN_NORM, il, m->spec.d, &l->attn_norm) || !bind_norm(b, FFN_NORM, il, m->spec.d, &l->ffn_norm) ||
+        if (!bind_norm(b, NAME_ATTN_NORM, il, m->spec.d, &l->attn_norm) || !bind_norm(b, NAME_FFN_NORM, il, m->spec.d, &l->ffn_norm) ||
             !m->arch->bind_attention(b, il, l) || !m->arch->bind_ffn(b, il, l))
             return false;
     }

@@ -20,6 +20,7 @@ const char *op_name(op_id id) { return id < OP_COUNT ? names[id] : "unknown"; }
     }                                                                                                                  \
     void op_##NAME(const fwd *f, NAME##_args a) {                                                                      \
         op_##NAME##_check(&a);                                                                                         \
+        if (f->watch) f->watch(f->watch_ctx, OP_ID_##NAME, &a);                                                        \
         if (f->prof) profiled_##NAME(f, &a);                                                                           \
         else f->backend->NAME(f, &a);                                                                                  \
         if (f->tape) tape_push(f->tape, OP_ID_##NAME)->u.NAME = a;                                                     \

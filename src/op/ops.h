@@ -51,6 +51,8 @@ struct fwd {
     bool (*stop)(void *ctx); /* or NULL; asked before every layer: true gives the pass up (model_forward says so) */
     void *stop_ctx;
     prof *prof;         /* NULL: nothing is timed; otherwise every op with what it reads and computes (op_work.c) */
+    void (*watch)(void *ctx, op_id id, const void *args); /* or NULL; sees every op's arguments before it is computed */
+    void *watch_ctx;
     void (*observer)(void *ctx, const char *name, int layer, const tensor *x); /* or NULL; sees activations by name */
     void *observer_ctx;
 };

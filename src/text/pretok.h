@@ -55,4 +55,8 @@ enum {
     PRE_NO_SPACES = 32,  /* white space only separates */
 };
 bool pretok_from_gguf_name(pretok *p, const char *name, unsigned *flags, err *e);
+/* The i-th rule's first name, which stands for all of them; NULL beyond the last. out[64] */
+const char *pretok_gguf_name_at(size_t i, char out[64]);
+/* The k-th expression of a name's rules; NULL beyond the last, and for rules that are more than expressions over text. */
+const char *pretok_gguf_regex(const char *name, size_t k, unsigned *flags);
 #endif

@@ -42,3 +42,21 @@ bool pretok_from_gguf_name(pretok *p, const char *name, unsigned *flags, err *e)
     return err_set(e, ERR_UNSUPPORTED, "the file's pre-tokenizer '%s' is not known", name) ||
            err_hint(e, "its text would be split wrongly; use the model's Hugging Face directory, or report the name");
 }
+
+const char *pretok_gguf_name_at(size_t i, char out[64]) {
+    if (i >= sizeof known / sizeof *known) return NULL;
+    snprintf(out, 64, "%.*s", (int)strcspn(known[i].names, " "), known[i].names);
+    return out;
+}
+
+const char *pretok_gguf_regex(const char *name, size_t k, unsigned *flags) {
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!*name || strchr(name, ' ') || !listed(known[i].names, name)) continue;
+        *flags = known[i].flags;
+        if (k >= MAX_REGEXES || (*flags & (PRE_CHARACTERS | PRE_NO_SPACES))) return NULL;
+        for (size_t j = 0; j <= k; j++)
+            if (!known[i].regexes[j] || !*known[i].regexes[j]) return NULL; /* the end, or R_BYTE_LETTERS */
+        return known[i].regexes[k];
+    }
+    return NULL;
+}

@@ -12,7 +12,7 @@ PROGRAM = os.environ.get("PINGTI_BINARY", str(ROOT / "build/release/pingti"))
 EMULATED = bool(os.environ.get("PINGTI_EMULATED"))  # what repeats until a clock says so takes minutes there
 DATA = Path(os.environ.get("PINGTI_DATA", ROOT / "../shared/data"))
 STORIES = DATA / "models/stories260K"
-COMMANDS = ("run", "replay", "chat", "pull", "models", "inspect", "tokenize", "template", "perplexity", "bench", "doctor", "completion", "man")
+COMMANDS = ("run", "replay", "chat", "pull", "models", "inspect", "tokenize", "template", "perplexity", "convert", "imatrix", "quantize", "bench", "doctor", "completion", "man")
 
 
 class CliCase(unittest.TestCase):

@@ -122,19 +122,20 @@ static bool read_gguf(const gguf *g, const char *name, model_spec *s, err *e) {
     return spec_read_gguf(g, name, s, e) && read_gguf_mla(g, name, s, e) && read_gguf_experts(g, name, s, e);
 }
 
+static const expert_names names = {
+    .router = "model.layers.%d.mlp.gate.weight",
+    .router_bias = "model.layers.%d.mlp.gate.e_score_correction_bias",
+    .gate = "model.layers.%d.mlp.experts.%d.gate_proj.weight",
+    .up = "model.layers.%d.mlp.experts.%d.up_proj.weight",
+    .down = "model.layers.%d.mlp.experts.%d.down_proj.weight",
+    .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",
+    .fused_down = "model.layers.%d.mlp.experts.down_proj",
+    .shared_gate = "model.layers.%d.mlp.shared_experts.gate_proj.weight",
+    .shared_up = "model.layers.%d.mlp.shared_experts.up_proj.weight",
+    .shared_down = "model.layers.%d.mlp.shared_experts.down_proj.weight",
+};
+
 static bool bind_ffn(binder *b, int il, layer *l) {
-    static const expert_names names = {
-        .router = "model.layers.%d.mlp.gate.weight",
-        .router_bias = "model.layers.%d.mlp.gate.e_score_correction_bias",
-        .gate = "model.layers.%d.mlp.experts.%d.gate_proj.weight",
-        .up = "model.layers.%d.mlp.experts.%d.up_proj.weight",
-        .down = "model.layers.%d.mlp.experts.%d.down_proj.weight",
-        .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",
-        .fused_down = "model.layers.%d.mlp.experts.down_proj",
-        .shared_gate = "model.layers.%d.mlp.shared_experts.gate_proj.weight",
-        .shared_up = "model.layers.%d.mlp.shared_experts.up_proj.weight",
-        .shared_down = "model.layers.%d.mlp.shared_experts.down_proj.weight",
-    };
     return b->m->spec.sparse[il] ? bind_experts(b, il, &names, l) : bind_gated_ffn(b, il, l);
 }
 
@@ -146,5 +147,6 @@ const arch arch_deepseek = {
     .read_gguf = read_gguf,
     .bind_attention = bind_mla,
     .bind_ffn = bind_ffn,
+    .experts = &names,
     .mtp_layers = true,
 };

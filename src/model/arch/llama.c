@@ -34,4 +34,5 @@ const arch arch_llama = {
     .read_gguf = read_gguf,
     .bind_attention = bind_qkv,
     .bind_ffn = bind_ffn,
+    .experts = &mixtral_expert_names,
 };

@@ -29,25 +29,28 @@ bool mixtral_read_gguf_experts(const gguf *g, const char *name, model_spec *s, e
     return true;
 }
 
+static const expert_names fused = {
+    .router = "model.layers.%d.mlp.gate.weight",
+    .gate = "model.layers.%d.mlp.experts.%d.gate_proj.weight",
+    .up = "model.layers.%d.mlp.experts.%d.up_proj.weight",
+    .down = "model.layers.%d.mlp.experts.%d.down_proj.weight",
+    .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",
+    .fused_down = "model.layers.%d.mlp.experts.down_proj",
+};
+
+const expert_names mixtral_expert_names = {
+    .router = "model.layers.%d.block_sparse_moe.gate.weight",
+    .gate = "model.layers.%d.block_sparse_moe.experts.%d.w1.weight",
+    .up = "model.layers.%d.block_sparse_moe.experts.%d.w3.weight",
+    .down = "model.layers.%d.block_sparse_moe.experts.%d.w2.weight",
+    .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",
+    .fused_down = "model.layers.%d.mlp.experts.down_proj",
+    .newer = &fused,
+};
+
 bool mixtral_bind_experts(binder *b, int il, layer *l) {
-    static const expert_names names = {
-        .router = "model.layers.%d.block_sparse_moe.gate.weight",
-        .gate = "model.layers.%d.block_sparse_moe.experts.%d.w1.weight",
-        .up = "model.layers.%d.block_sparse_moe.experts.%d.w3.weight",
-        .down = "model.layers.%d.block_sparse_moe.experts.%d.w2.weight",
-        .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",
-        .fused_down = "model.layers.%d.mlp.experts.down_proj",
-    };
-    static const expert_names fused = {
-        .router = "model.layers.%d.mlp.gate.weight",
-        .gate = "model.layers.%d.mlp.experts.%d.gate_proj.weight",
-        .up = "model.layers.%d.mlp.experts.%d.up_proj.weight",
-        .down = "model.layers.%d.mlp.experts.%d.down_proj.weight",
-        .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",
-        .fused_down = "model.layers.%d.mlp.experts.down_proj",
-    };
     bool newer = !b->gguf && bind_find(b, (tensor_names){ fused.router, NULL }, il);
-    return bind_experts(b, il, newer ? &fused : &names, l);
+    return bind_experts(b, il, newer ? &fused : &mixtral_expert_names, l);
 }
 
 static bool no_gguf(const gguf *g, const char *name, model_spec *s, err *e) {
@@ -62,4 +65,5 @@ const arch arch_mixtral = {
     .read_gguf = no_gguf, /* GGUF files of Mixtral say "llama" */
     .bind_attention = bind_qkv,
     .bind_ffn = mixtral_bind_experts,
+    .experts = &mixtral_expert_names,
 };

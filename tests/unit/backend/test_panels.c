@@ -189,7 +189,7 @@ static void bug_last_block_of_one_row(void **state) {
             arena_reset(mem);
             fwd f = { .mem = mem, .precision = PRECISION_FAST, .backend = backend_find("cpu") };
             weight w;
-            random_weight(&w, mem, (dtype)t, 1, 2 * panel_shape_of((dtype)t).rows, COLS);
+            random_weight(&w, mem, (dtype)t, 1, 2 * panel_shape_of((dtype)t).rows, COLS, -1);
             tensor *x = rows_of(mem, MOST, COLS), *all = rows_of(mem, MOST, w.w.rows);
             for (uint64_t r = 0; r < MOST; r++) { /* each row alone */
                 tensor one = tensor_view_f32(tensor_f32(x, r), 1, COLS), y = tensor_view_f32(tensor_f32(all, r), 1, w.w.rows);

@@ -1,0 +1,129 @@
+"""`pingti convert` held against transformers and the `gguf` package as readers, and against llama.cpp's own converter where its source is
+at hand (--converter FOLDER: the one of convert_hf_to_gguf.py; not part of ./test --clients).
+
+python convert.py --build BUILD [--data DIR] [--converter FOLDER]
+
+Every golden family: transformers computes the same logits from the GGUF file (where its loader knows the architecture) and from the directory
+that comes back; gguf reads keys, names, shapes and values. A trained model with its SentencePiece tokenizer, too."""
+import argparse, json, os, pathlib, shutil, subprocess, sys, tempfile, warnings
+
+import gguf
+import numpy as np
+import torch
+import transformers
+from safetensors import safe_open
+
+warnings.filterwarnings("ignore")
+transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
+ap = argparse.ArgumentParser()
+ap.add_argument("--build", required=True)
+ap.add_argument("--data")
+ap.add_argument("--converter")
+args = ap.parse_args()
+PINGTI = os.path.join(args.build, "pingti")
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden/models"
+bad = 0
+
+
+def check(ok, what):
+    global bad
+    bad += not ok
+    print("ok  " if ok else "DIFF", what)
+
+
+def run(*a):
+    return subprocess.run([PINGTI, *map(str, a)], capture_output=True, text=True)
+
+
+def tensors(folder):
+    out = {}
+    for path in sorted(pathlib.Path(folder).glob("*.safetensors")):
+        with safe_open(path, "pt") as f:
+            for k in f.keys():
+                t = f.get_tensor(k).contiguous()
+                out[k] = (t.dtype, tuple(t.shape), t.view(-1).view(torch.uint8).numpy().tobytes())
+    return out
+
+
+def logits(model, vocab):
+    ids = torch.arange(3, 23).remainder(vocab).unsqueeze(0)
+    with torch.no_grad():
+        return model.eval()(ids).logits[0].double()
+
+
+def same_logits(a, b):
+    return float((a - b).abs().max() / a.abs().max())
+
+
+def load(where, **more):
+    """Eager experts: the fast ones want rows of whole 16 bytes."""
+    model = transformers.AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, attn_implementation="eager", **more)
+    if hasattr(model, "set_experts_implementation"):
+        model.set_experts_implementation("eager")
+    return model
+
+
+def there_and_back(name, folder, work):
+    file, back, again = work / f"{name}.gguf", work / f"{name}-back", work / f"{name}-again.gguf"
+    done = run("convert", "-m", folder, "-o", file, "-q")
+    if done.returncode:
+        check("GGUF has no word for" in done.stderr, f"{name}: refused: {done.stderr.splitlines()[0][15:]}")
+        return None
+    reader = gguf.GGUFReader(file)
+    check(reader.get_field("general.architecture") is not None and len(reader.tensors) > 0, f"{name}: gguf reads {len(reader.fields)} keys and {len(reader.tensors)} tensors")
+    ok = run("convert", "-m", file, "-o", back, "-q", "--shard-size", "20k").returncode == 0
+    check(ok and tensors(folder) == tensors(back), f"{name}: HF -> GGUF -> HF gives the same {len(tensors(folder))} tensors")
+    plain, plain_back = work / f"{name}-plain.gguf", work / f"{name}-plain"
+    ok = all(run(*a).returncode == 0 for a in (("convert", "-m", folder, "-o", plain, "-q", "--no-originals"), ("convert", "-m", plain, "-o", plain_back, "-q"),
+                                               ("convert", "-m", plain_back, "-o", again, "-q", "--no-originals")))
+    check(ok and plain.read_bytes() == again.read_bytes(), f"{name}: GGUF -> HF -> GGUF gives the same file")
+    return file, back, plain_back
+
+
+def by_transformers(name, folder, made):
+    file, back, plain_back = made
+    config = json.loads((folder / "config.json").read_text())
+    want = logits(load(folder), config["vocab_size"])
+    for what, where in (("the directory that came back", back), ("a directory written from metadata alone", plain_back)):
+        far = same_logits(want, logits(load(where), config["vocab_size"]))
+        check(far <= 1e-5, f"{name}: transformers computes the same from {what} ({far:.1e})")
+    return want, config
+
+
+def main():
+    work = pathlib.Path(tempfile.mkdtemp())
+    try:
+        for folder in sorted(p for p in GOLDEN.iterdir() if (p / "config.json").exists()):
+            made = there_and_back(folder.name, folder, work)
+            if made:
+                by_transformers(folder.name, folder, made)
+        data = pathlib.Path(args.data) / "models/stories260K" if args.data else None
+        if data and data.exists():
+            made = there_and_back("stories260K", data, work)
+            want, _ = by_transformers("stories260K", data, made)
+            model = load(work, gguf_file="stories260K.gguf")
+            check(same_logits(want, logits(model, 512)) <= 1e-5, "stories260K: transformers' GGUF loader computes the same")
+            text = "Once upon a time, there was a girl named Lily."
+            ask = lambda m: run("tokenize", "-m", m, "--json", text).stdout
+            check(ask(data) == ask(made[0]) == ask(made[2]) != "", "stories260K: the same ids from directory, file, and the tokenizer.model written from its keys")
+        if args.converter:
+            against_converter(work)
+    finally:
+        shutil.rmtree(work)
+    sys.exit(bad != 0)
+
+
+def against_converter(work):
+    """The trained model alone needs no patching of the converter: its tokenizer is one that it knows."""
+    data = pathlib.Path(args.data) / "models/stories260K"
+    subprocess.run([sys.executable, os.path.join(args.converter, "convert_hf_to_gguf.py"), data, "--outfile", work / "theirs.gguf", "--outtype", "f32"], check=True, capture_output=True)
+    run("convert", "-m", data, "-o", work / "ours.gguf", "-q", "--no-originals")
+    a, b = gguf.GGUFReader(work / "ours.gguf"), gguf.GGUFReader(work / "theirs.gguf")
+    keys = lambda r: {k: f.contents() for k, f in r.fields.items() if not k.startswith("GGUF.")}
+    check(keys(a) == keys(b), "stories260K: every key as llama.cpp's converter writes it")
+    rows = lambda r: {t.name: (t.tensor_type, tuple(t.shape), t.data.tobytes()) for t in r.tensors}
+    check(rows(a) == rows(b), "stories260K: every tensor as llama.cpp's converter writes it")
+
+
+main()
