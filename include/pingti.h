@@ -46,6 +46,7 @@ typedef struct pt_options {
     const char *cache_type;  /* "f16" (default), "q8_0", "f32" */
     int exact;               /* 1: f32 activations, held against other implementations; 0: int8 activations, faster */
     const char *backend;     /* "cpu" (default), "cpu_ref" */
+    int guesses;             /* tokens guessed ahead and computed together, at most so many a step: faster, never another result; 0: 16; -1: none */
 } pt_options;
 
 /* path: a .gguf file or a Hugging Face directory. */
@@ -86,6 +87,7 @@ typedef struct pt_result {
     pt_finish finish;
     size_t prompt_tokens, cached_tokens, generated_tokens;
     double prompt_seconds, generate_seconds;
+    size_t guessed_tokens, accepted_tokens; /* guessed ahead; those that were right: each saved a step */
 } pt_result;
 
 /* Whole code points of text as they come. Return 0 to go on, anything else to stop. Runs in the thread that called pt_generate. */

@@ -117,9 +117,11 @@ static void count(chat *c, const generate_result *r) {
 static void tell(const chat *c, const generate_result *r) {
     const request_usage *u = &r->usage;
     size_t context = runner_plan(engine_runner(c->llm->engine))->context;
+    char guesses[64] = "";
+    if (u->guessed_tokens) snprintf(guesses, sizeof guesses, " (%zu of %zu guesses right)", u->accepted_tokens, u->guessed_tokens);
     double rate = u->generate_seconds > 0 && u->generated_tokens ? (double)(u->generated_tokens - 1) / u->generate_seconds : 0;
     if (!c->o->quiet)
-        chat_note(c, "%zu tokens, %.1f t/s; prompt %zu (%zu cached) in %s%s", u->generated_tokens, rate, u->prompt_tokens, u->cached_tokens,
+        chat_note(c, "%zu tokens, %.1f t/s%s; prompt %zu (%zu cached) in %s%s", u->generated_tokens, rate, guesses, u->prompt_tokens, u->cached_tokens,
                   show_duration(u->prompt_seconds).text, r->finish == FINISH_CANCELLED ? "; stopped" : "");
     if (r->finish == FINISH_LENGTH && u->prompt_tokens + u->generated_tokens >= context)
         chat_note(c, "the context is full (%zu tokens) and the answer is cut: /clear starts over, /undo goes back, --ctx gives more room", context);

@@ -23,6 +23,7 @@ static const opt_row engine_rows[] = {
     { "cache-type", 0, OPT_CHOICE, AT(cache_type), "f16", NULL, CACHE_TYPES, 0, 0, "format of the KV cache; q8_0 takes half the memory" },
     { "cache-tokens", 0, OPT_SIZE, AT(cache_tokens), "0", "TOKENS", NULL, 0, 1e9, "room of the KV cache for all sequences together; 0: one context" },
     { "batch", 'b', OPT_INT, AT(batch), "0", "ROWS", NULL, 0, 65536, "prompt tokens computed at once; 0: 512. Never changes a result" },
+    { "speculate", 0, OPT_INT, AT(speculate), "16", "N", NULL, 0, SPECULATE_MOST, "guess up to N tokens ahead from what the text has said before, and compute them together: faster where it repeats itself; 0: off. Never changes a result" },
     { "exact", 0, OPT_FLAG, AT(exact), "off", NULL, NULL, 0, 0, "f32 activations, as held against other implementations; slower" },
     { "backend", 0, OPT_TEXT, AT(backend), NULL, "NAME", NULL, 0, 0, "where to compute; `pingti doctor` lists what there is" },
     { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this (8G, 512M) beside the mapped weights; 0: what the machine has available" },
@@ -157,13 +158,13 @@ void say_placed(const placement *p) {
 }
 
 llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof, err *e) {
-    runner_options ro;
+    llm_options lo = { .no_guesses = !o->speculate, .most_guesses = (size_t)o->speculate };
     progress packing = { .quiet = quiet };
-    if (!engine_runner_options(o, &ro, e)) return NULL;
-    ro.prof = prof;
-    ro.place.progress = packing_moved;
-    ro.place.progress_ctx = &packing;
-    llm *l = llm_open(path, &ro, e);
+    if (!engine_runner_options(o, &lo.run, e)) return NULL;
+    lo.run.prof = prof;
+    lo.run.place.progress = packing_moved;
+    lo.run.place.progress_ctx = &packing;
+    llm *l = llm_open(path, &lo, e);
     if (packing.what) progress_end(&packing);
     if (!l) return NULL;
     if (!quiet) say_placed(runner_placement(engine_runner(l->engine)));

@@ -18,7 +18,7 @@ extern const opt_table model_choice_table;
 
 /* How it is run. */
 typedef struct engine_options {
-    int64_t threads, batch;
+    int64_t threads, batch, speculate;
     uint64_t context, cache_tokens, memory_limit;
     int cache_type;
     bool exact, memory_plan;

@@ -119,16 +119,17 @@ static void print_statistics(const generate_result *r, const sample_params *p) {
     fprintf(stderr, "%sprompt %zu tokens, %.1f t/s; generated %zu, %.1f t/s; cached %zu; ended: %s", term_seq(2, TERM_DIM), u->prompt_tokens,
             rate(fresh, u->prompt_seconds), u->generated_tokens,
             rate(u->generated_tokens ? u->generated_tokens - 1 : 0, u->generate_seconds), u->cached_tokens, finish_name(r->finish));
+    if (u->guessed_tokens) fprintf(stderr, "; guessed %zu of %zu rightly", u->accepted_tokens, u->guessed_tokens);
     if (p->temperature > 0) fprintf(stderr, "; seed %llu", (unsigned long long)p->seed);
     fprintf(stderr, "%s\n", term_seq(2, TERM_PLAIN));
 }
 
 static json_t *result_json(const run_flow *f, const generate_result *r, const sample_params *p) {
     const request_usage *u = &r->usage;
-    json_t *j = json_pack("{s:o, s:s, s:{s:I, s:I, s:I, s:f, s:f}}", "text", out_json_text(buf_str(&f->text), f->text.len), "finish",
+    json_t *j = json_pack("{s:o, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:f, s:f}}", "text", out_json_text(buf_str(&f->text), f->text.len), "finish",
                           finish_name(r->finish), "usage", "prompt_tokens", (json_int_t)u->prompt_tokens, "cached_tokens",
-                          (json_int_t)u->cached_tokens, "generated_tokens", (json_int_t)u->generated_tokens, "prompt_seconds",
-                          u->prompt_seconds, "generate_seconds", u->generate_seconds);
+                          (json_int_t)u->cached_tokens, "generated_tokens", (json_int_t)u->generated_tokens, "guessed_tokens",
+                          (json_int_t)u->guessed_tokens, "accepted_tokens", (json_int_t)u->accepted_tokens, "prompt_seconds", u->prompt_seconds, "generate_seconds", u->generate_seconds);
     if (r->stop_string) json_object_set_new(j, "stop_string", json_string(r->stop_string));
     if (p->temperature > 0) json_object_set_new(j, "seed", json_integer((json_int_t)p->seed));
     if (f->logprobs) json_object_set(j, "logprobs", f->logprobs);

@@ -36,9 +36,10 @@ static bool cache_type_of(const char *name, dtype *t, err *e) {
 pt_engine *pt_open(const char *path, const pt_options *options, pt_error *error) {
     static const pt_options defaults;
     const pt_options *o = options ? options : &defaults;
-    runner_options ro = { .threads = o->threads, .context = o->context, .backend = o->backend, .precision = o->exact ? PRECISION_EXACT : PRECISION_FAST };
+    llm_options lo = { .run = { .threads = o->threads, .context = o->context, .backend = o->backend, .precision = o->exact ? PRECISION_EXACT : PRECISION_FAST },
+                       .no_guesses = o->guesses < 0, .most_guesses = o->guesses > 0 ? (size_t)o->guesses : 0 };
     err e = { 0 };
-    llm *l = path && cache_type_of(o->cache_type, &ro.cache_type, &e) ? llm_open(path, &ro, &e) : NULL;
+    llm *l = path && cache_type_of(o->cache_type, &lo.run.cache_type, &e) ? llm_open(path, &lo, &e) : NULL;
     if (!path) err_set(&e, ERR_USAGE, "no path was given");
     if (!l) return give_error(&e, error), NULL;
     pt_engine *engine = mem_must(1, sizeof *engine);
@@ -131,7 +132,8 @@ pt_code pt_generate(pt_engine *engine, const pt_tokens *prompt, const pt_params 
     if (!llm_generate(engine->l, &o, &r, &e)) return give_error(&e, error);
     pt_finish why = r.finish == FINISH_STOP ? PT_FINISH_STOP : r.finish == FINISH_LENGTH ? PT_FINISH_LENGTH : PT_FINISH_CANCELLED;
     if (result)
-        *result = (pt_result){ why, r.usage.prompt_tokens, r.usage.cached_tokens, r.usage.generated_tokens, r.usage.prompt_seconds, r.usage.generate_seconds };
+        *result = (pt_result){ why, r.usage.prompt_tokens, r.usage.cached_tokens, r.usage.generated_tokens, r.usage.prompt_seconds, r.usage.generate_seconds,
+                               r.usage.guessed_tokens, r.usage.accepted_tokens };
     if (why != PT_FINISH_CANCELLED) return PT_OK;
     err_set(&e, ERR_CANCELLED, "the generation was cancelled");
     return give_error(&e, error);

@@ -17,12 +17,14 @@ struct engine {
     double (*clock)(void);
     sample_scratch *scratch;                       /* [threads] */
     request *asking[SCHED_MAX_RUNNING];            /* whose logits this step computed */
-    const float *logits;                           /* [asking, vocab] */
+    const float *logits;                           /* [rows asked for, vocab] */
+    size_t first_row[SCHED_MAX_RUNNING];           /* of each asking */
     engine_stats stats;
 };
 
 static void finish(engine *e, request *r, finish_reason why, const err *error) {
     seq_free(&r->s, runner_kv(e->r));
+    speculation_free(&r->guesses);
     request_end(r, why, error);
     request_unref(r);
 }
@@ -85,30 +87,50 @@ static void note_times(request *r) {
 }
 
 /* Sequences choose their tokens independently of one another: one task each. Handing the token over is part of it, since waking
- * a reader may cost as much as choosing. Touches nothing but the request. */
+ * a reader may cost as much as choosing. Touches nothing but the request. A guess that was drawn makes the next row's logits those of
+ * the text as it goes on. */
 static void answer_task(void *ctx, size_t i, int worker) {
     engine *e = ctx;
     request *r = e->asking[i];
-    size_t vocab = runner_model(e->r)->spec.vocab;
-    sampled t = sample_token(&r->options.sample, e->logits + i * vocab, vocab, e->n_known, r->s.tokens, r->s.n, r->options.n_prompt, &e->scratch[worker]);
-    note_times(r);
-    seq_push(&r->s, t.id);
-    request_put(r, &t);
+    size_t vocab = runner_model(e->r)->spec.vocab, guesses = r->s.n_proposed, n = r->s.n - guesses;
+    const float *logits = e->logits + e->first_row[i] * vocab;
+    bool right = true;
+    for (r->n_drawn = r->n_right = 0; right && r->n_drawn <= guesses; logits += vocab) {
+        sampled t = sample_token(&r->options.sample, &r->sampler, logits, vocab, e->n_known, r->s.tokens, n + r->n_drawn, r->options.n_prompt, &e->scratch[worker]);
+        note_times(r);
+        request_put(r, &t);
+        r->drawn = t.id;
+        right = r->n_drawn < guesses && r->s.tokens[n + r->n_drawn] == t.id;
+        r->n_right += right;
+        r->n_drawn++;
+        if (is_stop(r, t.id) || r->answered == r->options.max_tokens) return;
+    }
 }
 
-/* Whether the request has all its tokens; it ends then. */
-static bool ends(engine *e, request *r) {
-    bool stop = is_stop(r, r->s.tokens[r->s.n - 1]), full = r->answered == r->options.max_tokens;
+/* Guesses become tokens as far as they were drawn. Whether the request has all its tokens; it ends then. */
+static bool settle(engine *e, request *r) {
+    size_t guesses = r->s.n_proposed;
+    bool stop = is_stop(r, r->drawn), full = r->answered == r->options.max_tokens;
+    r->usage.guessed_tokens += guesses;
+    r->usage.accepted_tokens += r->n_right;
+    speculation_learn(&r->guesses, r->n_right, r->n_right < r->n_drawn && r->n_right < guesses);
+    seq_settle(&r->s, runner_kv(e->r), r->n_drawn - 1);
+    seq_push(&r->s, r->drawn);
     if (stop || full) finish(e, r, stop ? FINISH_STOP : FINISH_LENGTH, NULL);
     return stop || full;
 }
 
+/* What a step has brought, while its requests still live. */
 static void count_step(engine *e, const sched_step *s) {
     pthread_mutex_lock(&e->lock);
     e->stats.steps++;
-    for (size_t i = 0; i < s->n; i++)
-        if (s->requests[i]->answered) e->stats.generated_tokens++;
-        else e->stats.prompt_tokens += s->slices[i].to - s->slices[i].from;
+    e->stats.guessed_tokens += s->guesses;
+    for (size_t i = 0; i < s->n; i++) {
+        const request *r = s->requests[i];
+        bool asked = s->slices[i].logits != LOGITS_NONE, begins = r->answered == (asked ? r->n_drawn : 0);
+        if (begins) e->stats.prompt_tokens += s->slices[i].to - s->slices[i].from - r->s.n_proposed;
+        if (asked) e->stats.generated_tokens += r->n_drawn, e->stats.accepted_tokens += r->n_right;
+    }
     e->stats.decode_steps += s->decodes > 0;
     e->stats.decode_rows += s->decodes;
     if (s->decodes && s->prompt_rows > e->stats.longest_chunk_beside_decodes) e->stats.longest_chunk_beside_decodes = s->prompt_rows;
@@ -119,20 +141,29 @@ static void count_step(engine *e, const sched_step *s) {
     pthread_mutex_unlock(&e->lock);
 }
 
+/* Every sequence whose logits were computed gets its tokens. */
+static void answer(engine *e, const sched_step *s) {
+    size_t n = 0, row = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->slices[i].logits == LOGITS_NONE) continue;
+        e->first_row[n] = row;
+        row += 1 + s->slices[i].s->n_proposed;
+        e->asking[n++] = s->requests[i];
+    }
+    pool_run(runner_pool(e->r), n, answer_task, e);
+    count_step(e, s);
+    for (size_t i = 0; i < n; i++)
+        if (settle(e, e->asking[i])) sched_remove(&e->sched, e->asking[i]);
+}
+
 /* False: nothing could run (no pages for the waiting, every reader slow). */
 static bool run_step(engine *e) {
     double began = e->clock();
     sched_step *s = sched_next(&e->sched);
-    size_t n = 0;
     if (!s->n) return false;
     e->logits = runner_step(e->r, s->slices, s->n, NULL);
-    if (runner_gave_up(e->r)) return true;
-    count_step(e, s);
-    for (size_t i = 0; i < s->n; i++)
-        if (s->slices[i].logits != LOGITS_NONE) e->asking[n++] = s->requests[i];
-    pool_run(runner_pool(e->r), n, answer_task, e);
-    for (size_t i = 0; i < n; i++)
-        if (ends(e, e->asking[i])) sched_remove(&e->sched, e->asking[i]);
+    if (runner_gave_up(e->r)) return true; /* all of them are cancelled, their guesses with them */
+    answer(e, s);
     sched_took(&e->sched, e->clock() - began);
     return true;
 }
@@ -182,14 +213,15 @@ static bool make_scratch(engine *e, err *why) {
     return true;
 }
 
-engine *engine_start_with_clock(runner *r, size_t n_known, double (*clock)(void), err *e) {
+engine *engine_start_with(runner *r, size_t n_known, const engine_setup *o, err *e) {
+    size_t most = o->most_guesses ? o->most_guesses : SPECULATE_MOST;
     engine *en = mem_must(1, sizeof *en);
     en->r = r;
     en->n_known = n_known;
-    en->clock = clock ? clock : request_clock;
+    en->clock = o->clock ? o->clock : request_clock;
     pthread_mutex_init(&en->lock, NULL);
     pthread_cond_init(&en->wake, NULL);
-    sched_init(&en->sched, runner_kv(r), r);
+    sched_init(&en->sched, runner_kv(r), r, o->no_guesses ? 0 : most < SPECULATE_MOST ? most : SPECULATE_MOST);
     runner_set_stop(r, step_is_unwanted, en);
     if (make_scratch(en, e)) {
         if (pthread_create(&en->thread, NULL, engine_main, en) == 0) return en;
@@ -200,7 +232,7 @@ engine *engine_start_with_clock(runner *r, size_t n_known, double (*clock)(void)
     return NULL;
 }
 
-engine *engine_start(runner *r, size_t n_known, err *e) { return engine_start_with_clock(r, n_known, NULL, e); }
+engine *engine_start(runner *r, size_t n_known, err *e) { return engine_start_with(r, n_known, &(engine_setup){ 0 }, e); }
 
 void engine_stop(engine *e) {
     if (!e) return;

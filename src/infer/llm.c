@@ -70,11 +70,12 @@ static runner *load_all(llm *l, const runner_options *o, err *e) {
     return NULL;
 }
 
-llm *llm_open(const char *path, const runner_options *o, err *e) {
+llm *llm_open(const char *path, const llm_options *o, err *e) {
+    engine_setup setup = { .no_guesses = o->no_guesses, .most_guesses = o->most_guesses };
     llm *l = mem_must(1, sizeof *l);
     l->source = model_source_open(path, e);
-    runner *r = l->source ? load_all(l, o, e) : NULL;
-    if (r && (l->engine = engine_start(r, tokenizer_n_tokens(l->tokenizer), e))) return l;
+    runner *r = l->source ? load_all(l, &o->run, e) : NULL;
+    if (r && (l->engine = engine_start_with(r, tokenizer_n_tokens(l->tokenizer), &setup, e))) return l;
     llm_close(l);
     return NULL;
 }

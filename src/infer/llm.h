@@ -22,7 +22,13 @@ typedef struct llm {
     sample_params defaults;     /* generation_config.json's, else temperature 0.8, top_p 0.95 */
 } llm;
 
-llm *llm_open(const char *path, const runner_options *o, err *e);
+typedef struct llm_options {
+    runner_options run;
+    bool no_guesses;     /* see engine.h */
+    size_t most_guesses;
+} llm_options;
+
+llm *llm_open(const char *path, const llm_options *o, err *e);
 void llm_close(llm *l);
 
 /* Tokenizer of any file that has a vocabulary, whatever its architecture. */

@@ -16,6 +16,7 @@ request *request_new(const request_options *o) {
     r->options.prompt = r->prompt = copy(o->prompt, o->n_prompt, sizeof *o->prompt);
     r->options.stop_ids = r->stop_ids = copy(o->stop_ids, o->n_stop_ids, sizeof *o->stop_ids);
     r->options.sample.bias = r->bias = copy(o->sample.bias, o->sample.n_bias, sizeof *o->sample.bias);
+    dry_breakers_ref(o->sample.dry.breakers);
     r->options.tenant = r->tenant = copy(o->tenant, o->tenant_len, 1);
     r->usage.prompt_tokens = o->n_prompt;
     pthread_mutex_init(&r->lock, NULL);
@@ -30,6 +31,7 @@ void request_unref(request *r) {
     free(r->prompt);
     free(r->stop_ids);
     free(r->bias);
+    dry_breakers_unref(r->options.sample.dry.breakers);
     free(r->tenant);
     free(r);
 }
@@ -40,7 +42,7 @@ double request_clock(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-bool request_ring_full(const request *r) { return atomic_load(&r->head) - atomic_load(&r->tail) == REQUEST_RING; }
+size_t request_ring_room(const request *r) { return REQUEST_RING - (atomic_load(&r->head) - atomic_load(&r->tail)); }
 
 static void wake(request *r) {
     pthread_mutex_lock(&r->lock);

@@ -9,6 +9,7 @@ typedef enum finish_reason { FINISH_NONE, FINISH_STOP, FINISH_LENGTH, FINISH_CAN
 
 typedef struct request_usage {
     size_t prompt_tokens, cached_tokens, generated_tokens, preemptions;
+    size_t guessed_tokens, accepted_tokens; /* rows of guesses that were computed; those that were right and saved a step each */
     double queued_seconds, prompt_seconds, generate_seconds; /* waiting; to the first token; from the first to the last */
 } request_usage;
 
@@ -16,13 +17,13 @@ typedef struct request_options {
     const int32_t *prompt;   /* copied */
     size_t n_prompt;
     size_t max_tokens;       /* 0: to the end of the context */
-    sample_params sample;    /* bias is copied */
+    sample_params sample;    /* bias is copied, DRY's breakers are held */
     const int32_t *stop_ids; /* tokens that end the answer (they are reported, then it ends); copied */
     size_t n_stop_ids;
     bool ignore_stop;        /* stop_ids do not end it (benchmarks) */
     const void *tenant;      /* isolates shared prefixes; copied */
     size_t tenant_len;
-    bool no_prefix_cache;
+    bool no_prefix_cache, no_speculation; /* neither changes a token */
 } request_options;
 
 typedef struct request request;

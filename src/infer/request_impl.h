@@ -3,6 +3,7 @@
 #define PINGTI_INFER_REQUEST_IMPL_H
 #include "infer/request.h"
 #include "infer/seq.h"
+#include "infer/speculate.h"
 #include <pthread.h>
 
 enum { REQUEST_RING = 256 };
@@ -26,13 +27,18 @@ struct request {
     /* the engine's own */
     struct request *next;            /* inbox */
     seq s;
+    sample_state sampler;            /* of the tokens drawn so far: what is computed again is not drawn again */
+    speculation guesses;
+    size_t n_drawn, n_right;         /* tokens of the last step; guesses among them */
+    int32_t drawn;                   /* the last of them */
     bool started, in_step;
     uint64_t ticket;                 /* order of submission, from 1 */
     size_t answered;                 /* tokens sampled */
     double submitted, began, first_token, last_token;
 };
 
-bool request_ring_full(const request *r);
+size_t request_ring_room(const request *r);
+static inline bool request_ring_full(const request *r) { return request_ring_room(r) == 0; }
 void request_put(request *r, const sampled *t);
 void request_end(request *r, finish_reason why, const err *e);
 double request_clock(void); /* monotonic seconds */

@@ -1,6 +1,7 @@
 #include "infer/sample.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "infer/cut.h"
 #include <math.h>
 #include <string.h>
 
@@ -8,20 +9,48 @@ static bool out_of_range(err *e, const char *name, double got, const char *range
     return err_set(e, ERR_USAGE, "%s is out of range", name) || err_expected(e, "%s", range) || err_got(e, "%g", got);
 }
 
-bool sample_check(const sample_params *p, size_t n_vocab, err *e) {
-    if (!(p->temperature >= 0 && p->temperature <= 100)) return out_of_range(e, "temperature", p->temperature, "0 to 100");
-    if (!(p->top_p >= 0 && p->top_p <= 1)) return out_of_range(e, "top_p", p->top_p, "0 to 1");
-    if (!(p->min_p >= 0 && p->min_p <= 1)) return out_of_range(e, "min_p", p->min_p, "0 to 1");
-    if (!(p->repeat_penalty >= 0 && p->repeat_penalty <= 100)) return out_of_range(e, "repeat_penalty", p->repeat_penalty, "0 to 100");
-    if (!(fabsf(p->presence_penalty) <= 100)) return out_of_range(e, "presence_penalty", p->presence_penalty, "-100 to 100");
-    if (!(fabsf(p->frequency_penalty) <= 100)) return out_of_range(e, "frequency_penalty", p->frequency_penalty, "-100 to 100");
-    if (p->n_logprobs > SAMPLE_MAX_LOGPROBS) return out_of_range(e, "number of logprobs", p->n_logprobs, "0 to 20");
+static bool check_bias(const sample_params *p, size_t n_vocab, err *e) {
     if (p->n_bias > SAMPLE_MAX_BIAS) return out_of_range(e, "number of logit biases", (double)p->n_bias, "0 to 1024");
     for (size_t i = 0; i < p->n_bias; i++) {
         if (p->bias[i].id < 0 || (size_t)p->bias[i].id >= n_vocab) return out_of_range(e, "logit bias token", p->bias[i].id, "an id of the vocabulary");
         if (!(fabsf(p->bias[i].bias) <= 1000)) return out_of_range(e, "logit bias", p->bias[i].bias, "-1000 to 1000");
     }
     return true;
+}
+
+static bool cuts(const sample_params *p) {
+    return p->top_k || (p->top_p > 0 && p->top_p < 1) || p->min_p > 0 || (p->typical_p > 0 && p->typical_p < 1) || p->xtc_probability > 0 || p->temperature_last;
+}
+
+static bool check_mirostat(const sample_params *p, err *e) {
+    if (p->mirostat < 0 || p->mirostat > 2) return out_of_range(e, "mirostat", p->mirostat, "0 (off), 1 or 2");
+    if (!(p->mirostat_tau >= 0 && p->mirostat_tau <= 100)) return out_of_range(e, "mirostat_tau", p->mirostat_tau, "0 to 100 bits");
+    if (!(p->mirostat_eta >= 0 && p->mirostat_eta <= 1)) return out_of_range(e, "mirostat_eta", p->mirostat_eta, "0 to 1");
+    return !p->mirostat || !cuts(p) || err_set(e, ERR_USAGE, "mirostat takes the place of top_k, top_p, min_p, typical_p, xtc and temperature_last") ||
+           err_hint(e, "give either mirostat or those");
+}
+
+static bool check_dry(const dry_params *p, err *e) {
+    if (!(p->multiplier >= 0 && p->multiplier <= 100)) return out_of_range(e, "dry_multiplier", p->multiplier, "0 to 100");
+    if (!(p->base == 0 || (p->base >= 1 && p->base <= 100))) return out_of_range(e, "dry_base", p->base, "1 to 100, or 0 for 1.75");
+    if (p->allowed > 1u << 20) return out_of_range(e, "dry_allowed", p->allowed, "0 to 1048576");
+    return true;
+}
+
+bool sample_check(const sample_params *p, size_t n_vocab, err *e) {
+    if (!(p->temperature >= 0 && p->temperature <= 100)) return out_of_range(e, "temperature", p->temperature, "0 to 100");
+    if (!(p->dynamic_range >= 0 && p->dynamic_range <= 100)) return out_of_range(e, "dynamic_range", p->dynamic_range, "0 to 100");
+    if (!(p->dynamic_exponent >= 0 && p->dynamic_exponent <= 100)) return out_of_range(e, "dynamic_exponent", p->dynamic_exponent, "0 to 100");
+    if (!(p->typical_p >= 0 && p->typical_p <= 1)) return out_of_range(e, "typical_p", p->typical_p, "0 to 1");
+    if (!(p->xtc_probability >= 0 && p->xtc_probability <= 1)) return out_of_range(e, "xtc_probability", p->xtc_probability, "0 to 1");
+    if (!(p->xtc_threshold >= 0 && p->xtc_threshold <= 1)) return out_of_range(e, "xtc_threshold", p->xtc_threshold, "0 to 1");
+    if (!(p->top_p >= 0 && p->top_p <= 1)) return out_of_range(e, "top_p", p->top_p, "0 to 1");
+    if (!(p->min_p >= 0 && p->min_p <= 1)) return out_of_range(e, "min_p", p->min_p, "0 to 1");
+    if (!(p->repeat_penalty >= 0 && p->repeat_penalty <= 100)) return out_of_range(e, "repeat_penalty", p->repeat_penalty, "0 to 100");
+    if (!(fabsf(p->presence_penalty) <= 100)) return out_of_range(e, "presence_penalty", p->presence_penalty, "-100 to 100");
+    if (!(fabsf(p->frequency_penalty) <= 100)) return out_of_range(e, "frequency_penalty", p->frequency_penalty, "-100 to 100");
+    if (p->n_logprobs > SAMPLE_MAX_LOGPROBS) return out_of_range(e, "number of logprobs", p->n_logprobs, "0 to 20");
+    return check_bias(p, n_vocab, e) && check_mirostat(p, e) && check_dry(&p->dry, e);
 }
 
 bool sample_scratch_new(sample_scratch *s, size_t n_vocab, err *e) {
@@ -33,6 +62,7 @@ void sample_scratch_free(sample_scratch *s) {
     draw_scratch_free(&s->draw);
     free(s->work);
     free(s->count);
+    free(s->dry.repeats);
     *s = (sample_scratch){ 0 };
 }
 
@@ -88,11 +118,67 @@ static void apply_bias(const sample_params *p, float *logits) {
 }
 
 static bool changes_logits(const sample_params *p) {
-    return p->n_bias || (p->repeat_penalty != 0 && p->repeat_penalty != 1) || p->presence_penalty != 0 || p->frequency_penalty != 0;
+    return p->n_bias || (p->repeat_penalty != 0 && p->repeat_penalty != 1) || p->presence_penalty != 0 || p->frequency_penalty != 0 || p->dry.multiplier != 0;
 }
 
-sampled sample_token(const sample_params *p, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens, size_t n,
-                     size_t n_prompt, sample_scratch *scratch) {
+static bool needs_list(const sample_params *p) {
+    return p->mirostat || p->dynamic_range > 0 || p->temperature_last || (p->typical_p > 0 && p->typical_p < 1) || p->xtc_probability > 0;
+}
+
+/* Below this a temperature leaves nothing but the likeliest token: logits divided by it would not be numbers. */
+static const float COLDEST = 1e-6f;
+
+static float dynamic(const sample_params *p, double entropy, size_t n) {
+    float least = p->temperature > p->dynamic_range ? p->temperature - p->dynamic_range : 0;
+    return cut_dynamic_temperature(least, p->temperature + p->dynamic_range, p->dynamic_exponent ? p->dynamic_exponent : 1, entropy, n);
+}
+
+/* The temperature where it comes first. */
+static float first_temperature(const sample_params *p, const float *logits, size_t n) {
+    size_t allowed;
+    if (p->temperature_last) return 1;
+    if (!(p->dynamic_range > 0)) return p->temperature;
+    double entropy = cut_entropy_of_logits(logits, n, &allowed);
+    return dynamic(p, entropy, allowed);
+}
+
+static int32_t mirostat(const sample_params *p, sample_state *s, const draw_candidate *c, size_t n, size_t n_vocab, double r) {
+    double tau = p->mirostat_tau ? p->mirostat_tau : 5, eta = p->mirostat_eta ? p->mirostat_eta : 0.1f;
+    if (!s->begun) *s = (sample_state){ .mu = 2 * tau, .begun = true };
+    n = cut_mirostat(c, n, p->mirostat, s->mu, n_vocab);
+    int32_t id = cut_draw(c, n, r);
+    s->mu -= eta * (cut_surprise(c, n, id) - tau);
+    return id;
+}
+
+/* Samplers that look at the list of candidates. Random numbers: 0 of the position draws the token, 1 decides about XTC. */
+static int32_t choose_from_list(const sample_params *p, sample_state *state, const float *logits, size_t n_known, size_t position, draw_scratch *scratch) {
+    draw_rule rule = { first_temperature(p, logits, n_known), p->top_k, p->top_p, p->min_p };
+    draw_candidate *c, *spare;
+    double r = rng_uniform(p->seed, position, 0);
+    if (rule.temperature < COLDEST) return draw_greedy(logits, n_known);
+    size_t n = draw_list(&rule, logits, n_known, scratch, &c, &spare);
+    if (!n) return draw_greedy(logits, n_known);
+    if (p->mirostat) return mirostat(p, state, c, n, n_known, r);
+    if (p->typical_p > 0 && p->typical_p < 1) n = cut_typical(c, n, p->typical_p, spare);
+    if (p->xtc_probability > 0 && rng_uniform(p->seed, position, 1) < p->xtc_probability) n = cut_xtc(c, n, p->xtc_threshold ? p->xtc_threshold : 0.1f);
+    if (p->temperature_last) {
+        float last = p->dynamic_range > 0 ? dynamic(p, cut_entropy(c, n), n) : p->temperature;
+        if (last < COLDEST) return c[0].id;
+        cut_reweigh(c, n, logits, last);
+    }
+    return cut_draw(c, n, r);
+}
+
+static int32_t choose(const sample_params *p, sample_state *state, const float *logits, size_t n_known, size_t position, draw_scratch *scratch) {
+    draw_rule rule = { p->temperature, p->top_k, p->top_p, p->min_p };
+    if (!(p->temperature > 0)) return draw_greedy(logits, n_known);
+    if (needs_list(p)) return choose_from_list(p, state, logits, n_known, position, scratch);
+    return draw_token(&rule, logits, n_known, rng_uniform(p->seed, position, 0), scratch);
+}
+
+sampled sample_token(const sample_params *p, sample_state *state, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens,
+                     size_t n, size_t n_prompt, sample_scratch *scratch) {
     sampled out = { 0 };
     const float *chosen_from = logits;
     size_t usable = n_known < n_vocab ? n_known : n_vocab;
@@ -101,10 +187,10 @@ sampled sample_token(const sample_params *p, const float *logits, size_t n_vocab
         apply_bias(p, scratch->work);
         penalize_repeats(p, scratch->work, tokens, n, scratch->count);
         penalize_occurrences(p, scratch->work, tokens + n_prompt, n - n_prompt, scratch->count);
+        dry_penalize(&p->dry, scratch->work, tokens, n, &scratch->dry, scratch->count);
         chosen_from = scratch->work;
     }
-    draw_rule rule = { p->temperature, p->top_k, p->top_p, p->min_p };
-    out.id = p->temperature > 0 ? draw_token(&rule, chosen_from, usable, rng_uniform(p->seed, n, 0), &scratch->draw) : draw_greedy(chosen_from, usable);
+    out.id = choose(p, state, chosen_from, usable, n, &scratch->draw);
     if (p->want_logprob || p->n_logprobs) {
         double norm = log_sum(logits, usable);
         top_logprobs(logits, usable, p->n_logprobs, norm, &out);

@@ -1,5 +1,6 @@
 /* Which rows the next step computes. Decoding sequences first (one row each), then prompt chunks up to the batch's budget, or, when
- * somebody decodes, up to what keeps the step short (pace.h);
+ * somebody decodes, up to what keeps the step short (pace.h); then guesses behind the decoding rows (speculate.h), for which nobody
+ * is preempted;
  * waiting requests start when pages for their prompt can be had; when a running one needs a page and none is left, the
  * youngest is preempted: its pages go, its tokens stay, and it is computed again later to the same bits. */
 #ifndef PINGTI_INFER_SCHED_H
@@ -16,6 +17,7 @@ typedef struct sched_step {
     size_t n;
     size_t decodes, prompt_rows; /* sequences that decode; rows of prompt */
     double prompt_keys;          /* that those rows see together */
+    size_t guesses;              /* rows of guesses */
 } sched_step;
 
 typedef struct sched {
@@ -28,9 +30,11 @@ typedef struct sched {
     uint64_t preemptions, cached_tokens;
     sched_step step;
     pace pace;
+    row_price price;
+    size_t most_guesses;                 /* of one sequence in one step; 0: none are made */
 } sched;
 
-void sched_init(sched *s, kv *k, const runner *r);
+void sched_init(sched *s, kv *k, const runner *r, size_t most_guesses);
 void sched_free(sched *s);
 void sched_enqueue(sched *s, request *r);
 void sched_remove(sched *s, request *r); /* a finished one; it may be freed already */

@@ -28,7 +28,7 @@ static site open_site(const machine *m) {
     om.m->spec.context = CONTEXT; /* nothing is computed: the positions do not matter */
     site x = { .m = m, .r = runner_new(om.m, &o, &e) };
     check_ok(x.r != NULL, &e);
-    sched_init(&x.s, runner_kv(x.r), x.r);
+    sched_init(&x.s, runner_kv(x.r), x.r, 0);
     return x;
 }
 
