@@ -151,23 +151,26 @@ static int32_t mirostat(const sample_params *p, sample_state *s, const draw_cand
     return id;
 }
 
-/* Samplers that look at the list of candidates. Random numbers: 0 of the position draws the token, 1 decides about XTC. */
-static int32_t choose_from_list(const sample_params *p, sample_state *state, const float *logits, size_t n_known, size_t position, draw_scratch *scratch) {
+size_t sample_candidates(const sample_params *p, const float *logits, size_t n_known, size_t position, draw_scratch *scratch, draw_candidate **list) {
     draw_rule rule = { first_temperature(p, logits, n_known), p->top_k, p->top_p, p->min_p };
-    draw_candidate *c, *spare;
+    draw_candidate *spare;
+    if (rule.temperature < COLDEST) return 0;
+    size_t n = draw_list(&rule, logits, n_known, scratch, list, &spare);
+    if (n && p->typical_p > 0 && p->typical_p < 1) n = cut_typical(*list, n, p->typical_p, spare);
+    if (n && p->xtc_probability > 0 && rng_uniform(p->seed, position, 1) < p->xtc_probability) n = cut_xtc(*list, n, p->xtc_threshold ? p->xtc_threshold : 0.1f);
+    if (!n || !p->temperature_last) return n;
+    float last = p->dynamic_range > 0 ? dynamic(p, cut_entropy(*list, n), n) : p->temperature;
+    if (last < COLDEST) return 1;
+    cut_reweigh(*list, n, logits, last);
+    return n;
+}
+
+static int32_t choose_from_list(const sample_params *p, sample_state *state, const float *logits, size_t n_known, size_t position, draw_scratch *scratch) {
+    draw_candidate *list;
     double r = rng_uniform(p->seed, position, 0);
-    if (rule.temperature < COLDEST) return draw_greedy(logits, n_known);
-    size_t n = draw_list(&rule, logits, n_known, scratch, &c, &spare);
+    size_t n = sample_candidates(p, logits, n_known, position, scratch, &list);
     if (!n) return draw_greedy(logits, n_known);
-    if (p->mirostat) return mirostat(p, state, c, n, n_known, r);
-    if (p->typical_p > 0 && p->typical_p < 1) n = cut_typical(c, n, p->typical_p, spare);
-    if (p->xtc_probability > 0 && rng_uniform(p->seed, position, 1) < p->xtc_probability) n = cut_xtc(c, n, p->xtc_threshold ? p->xtc_threshold : 0.1f);
-    if (p->temperature_last) {
-        float last = p->dynamic_range > 0 ? dynamic(p, cut_entropy(c, n), n) : p->temperature;
-        if (last < COLDEST) return c[0].id;
-        cut_reweigh(c, n, logits, last);
-    }
-    return cut_draw(c, n, r);
+    return p->mirostat ? mirostat(p, state, list, n, n_known, r) : cut_draw(list, n, r);
 }
 
 static int32_t choose(const sample_params *p, sample_state *state, const float *logits, size_t n_known, size_t position, draw_scratch *scratch) {

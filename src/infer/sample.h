@@ -77,6 +77,10 @@ typedef struct sample_scratch {
 bool sample_scratch_new(sample_scratch *s, size_t n_vocab, err *e);
 void sample_scratch_free(sample_scratch *s);
 
+/* What the draw at a position is made from, with weights, when it is made from a list: after everything that changes logits and, with
+ * temperature_last, after that. The random number 0 of a position draws the token, 1 decides about XTC. 0: the likeliest is chosen. */
+size_t sample_candidates(const sample_params *p, const float *logits, size_t n_known, size_t position, draw_scratch *scratch, draw_candidate **list);
+
 /* tokens[0..n): prompt and answer so far, the answer from n_prompt on. Tokens at or beyond n_known (padding of the vocabulary
  * that the tokenizer does not know) are never chosen. */
 sampled sample_token(const sample_params *p, sample_state *state, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens,
