@@ -26,16 +26,17 @@ struct vocabulary {
     size_t n_end_ids;
 };
 
-static bool is_text(const tokenizer *t, int32_t id) {
+static bool is_text(const vocabulary *v, const tokenizer *t, int32_t id) {
     int type = tokenizer_type_of(t, id);
-    return (type == TOKEN_NORMAL || type == TOKEN_BYTE) && !tokenizer_is_eog(t, id);
+    return (type == TOKEN_NORMAL || type == TOKEN_BYTE) && !tokenizer_is_eog(t, id) && !vocabulary_is_end(v, id);
 }
 
-static bool collect(spellings *s, const tokenizer *t, size_t n, bool first, err *e) {
+static bool collect(const vocabulary *v, spellings *s, const tokenizer *t, bool first, err *e) {
+    size_t n = v->n;
     if (!(s->at = mem_array(n + 1, sizeof *s->at, e))) return false;
     for (size_t id = 0; id < n; id++) {
         s->at[id] = s->bytes.len;
-        if (!is_text(t, (int32_t)id)) continue;
+        if (!is_text(v, t, (int32_t)id)) continue;
         tokenizer_piece(t, (int32_t)id, first, false, &s->bytes);
         if (s->bytes.len - s->at[id] > LONGEST_TOKEN) s->bytes.len = s->at[id];
     }
@@ -121,7 +122,7 @@ static bool same_spellings(const spellings *a, const spellings *b, size_t n) {
 }
 
 static bool fill(vocabulary *v, const tokenizer *t, err *e) {
-    if (!collect(&v->running, t, v->n, false, e) || !collect(&v->first, t, v->n, true, e)) return false;
+    if (!collect(v, &v->running, t, false, e) || !collect(v, &v->first, t, true, e)) return false;
     v->first_differs = !same_spellings(&v->running, &v->first, v->n);
     return make_trie(&v->running, v->n, e) && (!v->first_differs || make_trie(&v->first, v->n, e));
 }
@@ -167,7 +168,7 @@ const int32_t *vocabulary_end_ids(const vocabulary *v, size_t *n) {
 const unsigned char *vocabulary_bytes(const vocabulary *v, int32_t id, bool first, size_t *n) {
     const spellings *s = first && v->first_differs ? &v->first : &v->running;
     *n = 0;
-    if (id < 0 || (size_t)id >= v->n || vocabulary_is_end(v, id)) return NULL;
+    if (id < 0 || (size_t)id >= v->n) return NULL;
     *n = s->at[id + 1] - s->at[id];
     return *n ? (const unsigned char *)s->bytes.data + s->at[id] : NULL;
 }
