@@ -1,5 +1,6 @@
 #include "infer/engine.h"
 #include "base/mem.h"
+#include "infer/constrain.h"
 #include "infer/request_impl.h"
 #include "infer/sched.h"
 #include <string.h>
@@ -90,7 +91,9 @@ static void answer_task(void *ctx, size_t i, int worker) {
     engine *e = ctx;
     request *r = e->asking[i];
     size_t vocab = runner_model(e->r)->spec.vocab;
-    sampled t = sample_token(&r->options.sample, e->logits + i * vocab, vocab, e->n_known, r->s.tokens, r->s.n, r->options.n_prompt, &e->scratch[worker]);
+    sampled t;
+    r->failed = !constrain_token(r, e->logits + i * vocab, vocab, e->n_known, r->s.tokens, r->s.n, &e->scratch[worker], &t);
+    if (r->failed) return;
     note_times(r);
     seq_push(&r->s, t.id);
     request_put(r, &t);
@@ -98,7 +101,8 @@ static void answer_task(void *ctx, size_t i, int worker) {
 
 /* Whether the request has all its tokens; it ends then. */
 static bool ends(engine *e, request *r) {
-    bool stop = is_stop(r, r->s.tokens[r->s.n - 1]), full = r->answered == r->options.max_tokens;
+    if (r->failed) return finish(e, r, FINISH_ERROR, &r->error), true;
+    bool stop = is_stop(r, r->s.tokens[r->s.n - 1]) || constrain_is_over(r), full = r->answered == r->options.max_tokens;
     if (stop || full) finish(e, r, stop ? FINISH_STOP : FINISH_LENGTH, NULL);
     return stop || full;
 }

@@ -19,6 +19,7 @@ static bool load_text(llm *l, err *e) {
     load_stop_ids(l->source, l->tokenizer, &stop);
     l->stop_ids = stop.ids;
     l->n_stop_ids = stop.n;
+    l->grammars = grammars_new(l->tokenizer, l->stop_ids, l->n_stop_ids);
     return true;
 }
 
@@ -85,6 +86,7 @@ void llm_close(llm *l) {
     chat_template_free(l->chat);
     free(l->template_source);
     free(l->tool_template_source);
+    grammars_free(l->grammars);
     free(l->stop_ids);
     tokenizer_free(l->tokenizer);
     model_close(l->model);

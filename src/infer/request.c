@@ -17,6 +17,7 @@ request *request_new(const request_options *o) {
     r->options.stop_ids = r->stop_ids = copy(o->stop_ids, o->n_stop_ids, sizeof *o->stop_ids);
     r->options.sample.bias = r->bias = copy(o->sample.bias, o->sample.n_bias, sizeof *o->sample.bias);
     r->options.tenant = r->tenant = copy(o->tenant, o->tenant_len, 1);
+    r->grammar = o->grammar ? grammar_state_new(o->grammar) : NULL;
     r->usage.prompt_tokens = o->n_prompt;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->more, NULL);
@@ -31,6 +32,7 @@ void request_unref(request *r) {
     free(r->stop_ids);
     free(r->bias);
     free(r->tenant);
+    grammar_state_free(r->grammar);
     free(r);
 }
 

@@ -14,6 +14,7 @@ struct request {
     int32_t *prompt, *stop_ids;
     logit_bias *bias;
     void *tenant;
+    grammar_state *grammar;          /* where the answer stands in it; NULL: none */
     /* one producer, one consumer */
     sampled ring[REQUEST_RING];
     _Atomic size_t head, tail;       /* written, read */
@@ -26,7 +27,7 @@ struct request {
     /* the engine's own */
     struct request *next;            /* inbox */
     seq s;
-    bool started, in_step;
+    bool started, in_step, failed;   /* failed: no token could be chosen, error says why */
     uint64_t ticket;                 /* order of submission, from 1 */
     size_t answered;                 /* tokens sampled */
     double submitted, began, first_token, last_token;

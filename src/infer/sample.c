@@ -25,14 +25,16 @@ bool sample_check(const sample_params *p, size_t n_vocab, err *e) {
 }
 
 bool sample_scratch_new(sample_scratch *s, size_t n_vocab, err *e) {
-    *s = (sample_scratch){ .work = mem_array(n_vocab, sizeof *s->work, e), .count = mem_array(n_vocab, sizeof *s->count, e) };
-    return draw_scratch_new(&s->draw, n_vocab, e) && s->work && s->count;
+    *s = (sample_scratch){ .work = mem_array(n_vocab, sizeof *s->work, e), .count = mem_array(n_vocab, sizeof *s->count, e),
+                            .mask = mem_array((n_vocab + 63) / 64, sizeof *s->mask, e) };
+    return draw_scratch_new(&s->draw, n_vocab, e) && s->work && s->count && s->mask;
 }
 
 void sample_scratch_free(sample_scratch *s) {
     draw_scratch_free(&s->draw);
     free(s->work);
     free(s->count);
+    free(s->mask);
     *s = (sample_scratch){ 0 };
 }
 
@@ -91,6 +93,31 @@ static bool changes_logits(const sample_params *p) {
     return p->n_bias || (p->repeat_penalty != 0 && p->repeat_penalty != 1) || p->presence_penalty != 0 || p->frequency_penalty != 0;
 }
 
+/* The logits of allowed tokens one after another, in order of id, so that what follows sees no others. Their number. */
+static size_t gather_allowed(const float *logits, size_t n, const uint64_t *allowed, float *out) {
+    size_t k = 0;
+    for (size_t from = 0; from < n; from += 64) {
+        uint64_t bits = allowed[from / 64];
+        if (n - from < 64) bits &= (1ull << (n - from)) - 1;
+        if (bits == UINT64_MAX) {
+            memmove(out + k, logits + from, 64 * sizeof *out); /* out may be logits itself: k <= from */
+            k += 64;
+            continue;
+        }
+        for (; bits; bits &= bits - 1) out[k++] = logits[from + (size_t)__builtin_ctzll(bits)];
+    }
+    return k;
+}
+
+/* The k-th allowed token. */
+static int32_t allowed_at(const uint64_t *allowed, size_t k) {
+    size_t word = 0, here;
+    while (k >= (here = (size_t)__builtin_popcountll(allowed[word]))) k -= here, word++;
+    uint64_t bits = allowed[word];
+    while (k--) bits &= bits - 1;
+    return (int32_t)(word * 64 + (size_t)__builtin_ctzll(bits));
+}
+
 sampled sample_token(const sample_params *p, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens, size_t n,
                      size_t n_prompt, sample_scratch *scratch) {
     sampled out = { 0 };
@@ -103,9 +130,15 @@ sampled sample_token(const sample_params *p, const float *logits, size_t n_vocab
         penalize_occurrences(p, scratch->work, tokens + n_prompt, n - n_prompt, scratch->count);
         chosen_from = scratch->work;
     }
+    size_t among = usable;
+    if (scratch->allowed) {
+        among = gather_allowed(chosen_from, usable, scratch->allowed, scratch->work);
+        chosen_from = scratch->work;
+    }
     draw_rule rule = { p->temperature, p->top_k, p->top_p, p->min_p };
-    out.id = p->temperature > 0 ? draw_token(&rule, chosen_from, usable, rng_uniform(p->seed, n, 0), &scratch->draw) : draw_greedy(chosen_from, usable);
-    if (p->want_logprob || p->n_logprobs) {
+    out.id = p->temperature > 0 ? draw_token(&rule, chosen_from, among, rng_uniform(p->seed, n, 0), &scratch->draw) : draw_greedy(chosen_from, among);
+    if (scratch->allowed) out.id = chosen_from[out.id] > -INFINITY ? allowed_at(scratch->allowed, (size_t)out.id) : SAMPLE_NOTHING;
+    if (out.id != SAMPLE_NOTHING && (p->want_logprob || p->n_logprobs)) {
         double norm = log_sum(logits, usable);
         top_logprobs(logits, usable, p->n_logprobs, norm, &out);
         out.logprob = (float)(logits[out.id] - norm);

@@ -1,5 +1,5 @@
 /* From logits to a token. The same logits, parameters, history and (seed, position) give the same token, whatever else is
- * in the batch. Order: logit bias, repetition, presence and frequency penalties, temperature, top-k, top-p, min-p, draw.
+ * in the batch. Order: logit bias, repetition, presence and frequency penalties, what a grammar allows, temperature, top-k, top-p, min-p, draw.
  * Pure functions over caller-owned scratch; any thread. */
 #ifndef PINGTI_INFER_SAMPLE_H
 #define PINGTI_INFER_SAMPLE_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAMPLE_MAX_LOGPROBS = 20, SAMPLE_MAX_BIAS = 1024 };
+enum { SAMPLE_NOTHING = -1, SAMPLE_MAX_LOGPROBS = 20, SAMPLE_MAX_BIAS = 1024 };
 
 typedef struct logit_bias {
     int32_t id;
@@ -48,6 +48,8 @@ typedef struct sampled {
 
 /* Memory of one drawing thread, reused for every token. */
 typedef struct sample_scratch {
+    const uint64_t *allowed; /* NULL, or a bit for each token that may be chosen (at least one); set for a call */
+    uint64_t *mask; /* [n_vocab bits] for whoever makes such bits */
     float *work;    /* [n_vocab] logits after bias and penalties */
     int32_t *count; /* [n_vocab], all zero between calls */
     draw_scratch draw;
@@ -56,7 +58,7 @@ bool sample_scratch_new(sample_scratch *s, size_t n_vocab, err *e);
 void sample_scratch_free(sample_scratch *s);
 
 /* tokens[0..n): prompt and answer so far, the answer from n_prompt on. Tokens at or beyond n_known (padding of the vocabulary
- * that the tokenizer does not know) are never chosen. */
+ * that the tokenizer does not know) are never chosen. SAMPLE_NOTHING: every allowed one is forbidden by a bias, or not a number. */
 sampled sample_token(const sample_params *p, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens, size_t n,
                      size_t n_prompt, sample_scratch *scratch);
 #endif
