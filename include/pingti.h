@@ -79,6 +79,10 @@ typedef struct pt_params {
     uint64_t seed;               /* the same seed, the same text */
     const char *const *stop;     /* n_stop strings that end the text (not part of it) */
     size_t n_stop;
+    /* One of: what the text must follow, to its end. A grammar that cannot be compiled is an error (PT_FORMAT, PT_UNSUPPORTED,
+     * PT_LIMIT), never ignored; PT_FINISH_LENGTH says that the text was cut before the grammar was complete. */
+    const char *grammar;         /* GBNF */
+    const char *json_schema;     /* JSON Schema, draft 2020-12 */
 } pt_params;
 
 typedef enum pt_finish { PT_FINISH_STOP, PT_FINISH_LENGTH, PT_FINISH_CANCELLED } pt_finish;
@@ -88,6 +92,7 @@ typedef struct pt_result {
     size_t prompt_tokens, cached_tokens, generated_tokens;
     double prompt_seconds, generate_seconds;
     size_t guessed_tokens, accepted_tokens; /* guessed ahead; those that were right: each saved a step */
+    size_t forced_tokens;        /* of the generated ones, those that were the only one the grammar allowed */
 } pt_result;
 
 /* Whole code points of text as they come. Return 0 to go on, anything else to stop. Runs in the thread that called pt_generate. */

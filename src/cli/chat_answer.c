@@ -138,7 +138,9 @@ static bool generate(chat *c, const token_list *prompt, turn *t, generate_result
                            .n_stop = s->stop.n, .ignore_stop = s->ignore_eos, .no_prefix_cache = s->no_cache, .on_text = on_text,
                            .on_token = on_token, .ctx = t };
     logit_bias *bias = NULL;
-    bool ok = sampling_params(s, c->options, &c->llm->defaults, &g.sample, &bias, e) && llm_generate(c->llm, &g, r, e);
+    g.grammar = sampling_grammar(s, c->llm, e);
+    bool ok = !e->code && sampling_params(s, c->options, &c->llm->defaults, &g.sample, &bias, e) && llm_generate(c->llm, &g, r, e);
+    grammar_unref(g.grammar);
     free(bias);
     think_end(&t->think);
     if (t->folded) show_fold(t, true);

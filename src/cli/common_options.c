@@ -50,6 +50,9 @@ static const opt_row sampling_rows[] = {
     { "stop", 0, OPT_LIST, AT(stop), NULL, "TEXT", NULL, 0, 0, "end before this text; may be given several times" },
     { "logit-bias", 0, OPT_LIST, AT(logit_bias), NULL, "ID=X", NULL, 0, 0, "add X to the logit of token ID; -100 forbids it; may be given several times" },
     { "logprobs", 0, OPT_INT, AT(logprobs), NULL, "N", NULL, 0, SAMPLE_MAX_LOGPROBS, "log probability of each token, and of the N likeliest instead" },
+    { "grammar", 0, OPT_TEXT, AT(grammar), NULL, "FILE|TEXT", NULL, 0, 0, "the answer follows this GBNF grammar, in a file or as text with ::=" },
+    { "json-schema", 0, OPT_TEXT, AT(json_schema), NULL, "FILE|TEXT", NULL, 0, 0, "the answer is JSON that is valid under this schema, in a file or as text that begins with {" },
+    { "json-compact", 0, OPT_FLAG, AT(json_compact), "off", NULL, NULL, 0, 0, "with --json-schema: no white space between the parts of the JSON" },
     { "ignore-eos", 0, OPT_FLAG, AT(ignore_eos), "off", NULL, NULL, 0, 0, "go on where the model would end" },
     { "no-cache", 0, OPT_FLAG, AT(no_cache), "off", NULL, NULL, 0, 0, "do not reuse computed prefixes (never changes a result)" },
 };

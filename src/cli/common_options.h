@@ -32,7 +32,8 @@ typedef struct sampling_options {
     int64_t max_tokens, top_k, repeat_last, seed, logprobs;
     double temp, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
     opt_list stop, logit_bias;
-    bool ignore_eos, no_cache;
+    const char *grammar, *json_schema;
+    bool ignore_eos, no_cache, json_compact;
 } sampling_options;
 extern const opt_table sampling_table;
 
@@ -47,6 +48,9 @@ void say_placed(const placement *p);
 /* The model's own defaults with what was given over them; the seed is drawn when none was given. bias: free() later. */
 bool sampling_params(const sampling_options *o, const opt_state *s, const sample_params *defaults, sample_params *out, logit_bias **bias,
                      err *e);
+
+/* What --grammar or --json-schema asks for, read and compiled; NULL without an error: neither was given. */
+grammar *sampling_grammar(const sampling_options *o, const llm *l, err *e);
 
 /* Opens a model to talk to, says on standard error what had to be lowered, and puts it under Ctrl-C. prof: times it, or NULL. */
 llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof, err *e);

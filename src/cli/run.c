@@ -120,6 +120,7 @@ static void print_statistics(const generate_result *r, const sample_params *p) {
             rate(fresh, u->prompt_seconds), u->generated_tokens,
             rate(u->generated_tokens ? u->generated_tokens - 1 : 0, u->generate_seconds), u->cached_tokens, finish_name(r->finish));
     if (u->guessed_tokens) fprintf(stderr, "; guessed %zu of %zu rightly", u->accepted_tokens, u->guessed_tokens);
+    if (u->forced_tokens) fprintf(stderr, "; forced by the grammar %zu", u->forced_tokens);
     if (p->temperature > 0) fprintf(stderr, "; seed %llu", (unsigned long long)p->seed);
     fprintf(stderr, "%s\n", term_seq(2, TERM_PLAIN));
 }
@@ -130,6 +131,8 @@ static json_t *result_json(const run_flow *f, const generate_result *r, const sa
                           finish_name(r->finish), "usage", "prompt_tokens", (json_int_t)u->prompt_tokens, "cached_tokens",
                           (json_int_t)u->cached_tokens, "generated_tokens", (json_int_t)u->generated_tokens, "guessed_tokens",
                           (json_int_t)u->guessed_tokens, "accepted_tokens", (json_int_t)u->accepted_tokens, "prompt_seconds", u->prompt_seconds, "generate_seconds", u->generate_seconds);
+    if (f->o->sampling.grammar || f->o->sampling.json_schema)
+        json_object_set_new(json_object_get(j, "usage"), "forced_tokens", json_integer((json_int_t)u->forced_tokens));
     if (r->stop_string) json_object_set_new(j, "stop_string", json_string(r->stop_string));
     if (p->temperature > 0) json_object_set_new(j, "seed", json_integer((json_int_t)p->seed));
     if (f->logprobs) json_object_set(j, "logprobs", f->logprobs);
@@ -154,7 +157,8 @@ static int answer(const run_options *o, const opt_state *s, llm *l, const token_
     generate_result r = { 0 };
     logit_bias *bias = NULL;
     int status;
-    if (!sampling_params(&o->sampling, s, &l->defaults, &g.sample, &bias, e)) return cli_fail(e);
+    g.grammar = sampling_grammar(&o->sampling, l, e);
+    if (e->code || !sampling_params(&o->sampling, s, &l->defaults, &g.sample, &bias, e)) return grammar_unref(g.grammar), cli_fail(e);
     if (g.sample.want_logprob) {
         g.on_token = on_token;
         if (o->json || o->stream_json) f.logprobs = json_array();
@@ -162,6 +166,7 @@ static int answer(const run_options *o, const opt_state *s, llm *l, const token_
     status = llm_generate(l, &g, &r, e) ? report(&f, &r, &g.sample) : cli_fail(e);
     json_decref(f.logprobs);
     buf_free(&f.text);
+    grammar_unref(g.grammar);
     free(bias);
     return status;
 }

@@ -120,6 +120,13 @@ static sample_params params_of(const pt_params *p) {
                             .presence_penalty = p->presence_penalty, .frequency_penalty = p->frequency_penalty, .seed = p->seed };
 }
 
+/* NULL without an error: none is wanted. */
+static grammar *grammar_of(const pt_engine *engine, const pt_params *p, err *e) {
+    const char *text = p->grammar ? p->grammar : p->json_schema;
+    grammar_source s = { .gbnf = p->grammar, .schema = p->json_schema, .n = text ? strlen(text) : 0 };
+    return text ? grammars_get(engine->l->grammars, &s, e) : NULL;
+}
+
 pt_code pt_generate(pt_engine *engine, const pt_tokens *prompt, const pt_params *params, pt_callback on_text, void *user, pt_result *result,
                     pt_error *error) {
     static const pt_params defaults;
@@ -129,11 +136,14 @@ pt_code pt_generate(pt_engine *engine, const pt_tokens *prompt, const pt_params 
                            .n_stop = p->n_stop, .on_text = pass_on, .ctx = &sink };
     generate_result r;
     err e = { 0 };
-    if (!llm_generate(engine->l, &o, &r, &e)) return give_error(&e, error);
+    o.grammar = grammar_of(engine, p, &e);
+    bool ok = !e.code && llm_generate(engine->l, &o, &r, &e);
+    grammar_unref(o.grammar);
+    if (!ok) return give_error(&e, error);
     pt_finish why = r.finish == FINISH_STOP ? PT_FINISH_STOP : r.finish == FINISH_LENGTH ? PT_FINISH_LENGTH : PT_FINISH_CANCELLED;
     if (result)
         *result = (pt_result){ why, r.usage.prompt_tokens, r.usage.cached_tokens, r.usage.generated_tokens, r.usage.prompt_seconds, r.usage.generate_seconds,
-                               r.usage.guessed_tokens, r.usage.accepted_tokens };
+                               r.usage.guessed_tokens, r.usage.accepted_tokens, r.usage.forced_tokens };
     if (why != PT_FINISH_CANCELLED) return PT_OK;
     err_set(&e, ERR_CANCELLED, "the generation was cancelled");
     return give_error(&e, error);

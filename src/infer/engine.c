@@ -1,5 +1,6 @@
 #include "infer/engine.h"
 #include "base/mem.h"
+#include "infer/constrain.h"
 #include "infer/request_impl.h"
 #include "infer/sched.h"
 #include <string.h>
@@ -75,6 +76,12 @@ static bool is_stop(const request *r, int32_t id) {
     return false;
 }
 
+/* Whether the request has all its tokens with this one. */
+static finish_reason ends_with(const request *r, int32_t id) {
+    if (is_stop(r, id) || constrain_is_over(r)) return FINISH_STOP;
+    return r->answered == r->options.max_tokens ? FINISH_LENGTH : FINISH_NONE;
+}
+
 static void note_times(request *r) {
     double now = request_clock();
     if (!r->answered) {
@@ -96,28 +103,31 @@ static void answer_task(void *ctx, size_t i, int worker) {
     const float *logits = e->logits + e->first_row[i] * vocab;
     bool right = true;
     for (r->n_drawn = r->n_right = 0; right && r->n_drawn <= guesses; logits += vocab) {
-        sampled t = sample_token(&r->options.sample, &r->sampler, logits, vocab, e->n_known, r->s.tokens, n + r->n_drawn, r->options.n_prompt, &e->scratch[worker]);
+        sampled t;
+        r->failed = !constrain_token(r, logits, vocab, e->n_known, r->s.tokens, n + r->n_drawn, &e->scratch[worker], &t);
+        if (r->failed) return;
         note_times(r);
         request_put(r, &t);
         r->drawn = t.id;
         right = r->n_drawn < guesses && r->s.tokens[n + r->n_drawn] == t.id;
         r->n_right += right;
         r->n_drawn++;
-        if (is_stop(r, t.id) || r->answered == r->options.max_tokens) return;
+        if (ends_with(r, t.id)) return;
     }
 }
 
 /* Guesses become tokens as far as they were drawn. Whether the request has all its tokens; it ends then. */
 static bool settle(engine *e, request *r) {
     size_t guesses = r->s.n_proposed;
-    bool stop = is_stop(r, r->drawn), full = r->answered == r->options.max_tokens;
     r->usage.guessed_tokens += guesses;
     r->usage.accepted_tokens += r->n_right;
     speculation_learn(&r->guesses, r->n_right, r->n_right < r->n_drawn && r->n_right < guesses);
+    if (r->failed) return finish(e, r, FINISH_ERROR, &r->error), true;
     seq_settle(&r->s, runner_kv(e->r), r->n_drawn - 1);
     seq_push(&r->s, r->drawn);
-    if (stop || full) finish(e, r, stop ? FINISH_STOP : FINISH_LENGTH, NULL);
-    return stop || full;
+    finish_reason why = ends_with(r, r->drawn);
+    if (why) finish(e, r, why, NULL);
+    return why != FINISH_NONE;
 }
 
 /* What a step has brought, while its requests still live. */
@@ -222,6 +232,7 @@ engine *engine_start_with(runner *r, size_t n_known, const engine_setup *o, err 
     pthread_mutex_init(&en->lock, NULL);
     pthread_cond_init(&en->wake, NULL);
     sched_init(&en->sched, runner_kv(r), r, o->no_guesses ? 0 : most < SPECULATE_MOST ? most : SPECULATE_MOST);
+    en->sched.text = o->text;
     runner_set_stop(r, step_is_unwanted, en);
     if (make_scratch(en, e)) {
         if (pthread_create(&en->thread, NULL, engine_main, en) == 0) return en;

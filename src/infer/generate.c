@@ -75,7 +75,7 @@ static void read_answer(const llm *l, const generate_options *o, request *r, tex
 
 bool llm_generate(llm *l, const generate_options *o, generate_result *result, err *e) {
     request_options ro = { .prompt = o->prompt, .n_prompt = o->n_prompt, .max_tokens = o->max_tokens, .sample = o->sample,
-                           .stop_ids = l->stop_ids, .n_stop_ids = l->n_stop_ids, .ignore_stop = o->ignore_stop, .no_prefix_cache = o->no_prefix_cache };
+                           .stop_ids = l->stop_ids, .n_stop_ids = l->n_stop_ids, .ignore_stop = o->ignore_stop, .no_prefix_cache = o->no_prefix_cache, .grammar = o->grammar };
     request *r = request_new(&ro);
     text_flow t = { .o = o };
     bool ok = engine_submit(l->engine, r, e);

@@ -19,6 +19,7 @@ static bool load_text(llm *l, err *e) {
     load_stop_ids(l->source, l->tokenizer, &stop);
     l->stop_ids = stop.ids;
     l->n_stop_ids = stop.n;
+    l->grammars = grammars_new(l->tokenizer, l->stop_ids, l->n_stop_ids);
     return true;
 }
 
@@ -75,6 +76,7 @@ llm *llm_open(const char *path, const llm_options *o, err *e) {
     llm *l = mem_must(1, sizeof *l);
     l->source = model_source_open(path, e);
     runner *r = l->source ? load_all(l, &o->run, e) : NULL;
+    setup.text = l->tokenizer;
     if (r && (l->engine = engine_start_with(r, tokenizer_n_tokens(l->tokenizer), &setup, e))) return l;
     llm_close(l);
     return NULL;
@@ -86,6 +88,7 @@ void llm_close(llm *l) {
     chat_template_free(l->chat);
     free(l->template_source);
     free(l->tool_template_source);
+    grammars_free(l->grammars);
     free(l->stop_ids);
     tokenizer_free(l->tokenizer);
     model_close(l->model);

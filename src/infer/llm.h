@@ -3,6 +3,7 @@
 #ifndef PINGTI_INFER_LLM_H
 #define PINGTI_INFER_LLM_H
 #include "infer/engine.h"
+#include "infer/grammars.h"
 #include "model/source.h"
 #include "text/detok.h"
 #include "text/template.h"
@@ -19,6 +20,7 @@ typedef struct llm {
     engine *engine;
     int32_t *stop_ids;          /* end-of-turn tokens: the tokenizer's and generation_config's */
     size_t n_stop_ids;
+    grammars *grammars;
     sample_params defaults;     /* generation_config.json's, else temperature 0.8, top_p 0.95 */
 } llm;
 
@@ -46,6 +48,7 @@ typedef struct generate_options {
     const int32_t *prompt;
     size_t n_prompt, max_tokens;
     sample_params sample;
+    grammar *grammar; /* what the answer must follow (grammars_get), or NULL */
     const char *const *stop;
     size_t n_stop;
     bool ignore_stop, no_prefix_cache, show_control;

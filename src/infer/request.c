@@ -18,6 +18,7 @@ request *request_new(const request_options *o) {
     r->options.sample.bias = r->bias = copy(o->sample.bias, o->sample.n_bias, sizeof *o->sample.bias);
     dry_breakers_ref(o->sample.dry.breakers);
     r->options.tenant = r->tenant = copy(o->tenant, o->tenant_len, 1);
+    r->grammar = o->grammar ? grammar_state_new(o->grammar) : NULL;
     r->usage.prompt_tokens = o->n_prompt;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->more, NULL);
@@ -33,6 +34,7 @@ void request_unref(request *r) {
     free(r->bias);
     dry_breakers_unref(r->options.sample.dry.breakers);
     free(r->tenant);
+    grammar_state_free(r->grammar);
     free(r);
 }
 

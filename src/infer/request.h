@@ -2,6 +2,7 @@
  * the engine thread fills (one producer, one consumer). A full ring takes the sequence out of the batch; the engine never waits. */
 #ifndef PINGTI_INFER_REQUEST_H
 #define PINGTI_INFER_REQUEST_H
+#include "grammar/grammar.h"
 #include "infer/sample.h"
 #include <stdatomic.h>
 
@@ -10,6 +11,7 @@ typedef enum finish_reason { FINISH_NONE, FINISH_STOP, FINISH_LENGTH, FINISH_CAN
 typedef struct request_usage {
     size_t prompt_tokens, cached_tokens, generated_tokens, preemptions;
     size_t guessed_tokens, accepted_tokens; /* rows of guesses that were computed; those that were right and saved a step each */
+    size_t forced_tokens;    /* of the generated ones, those that were the only one the grammar allowed */
     double queued_seconds, prompt_seconds, generate_seconds; /* waiting; to the first token; from the first to the last */
 } request_usage;
 
@@ -21,6 +23,7 @@ typedef struct request_options {
     const int32_t *stop_ids; /* tokens that end the answer (they are reported, then it ends); copied */
     size_t n_stop_ids;
     bool ignore_stop;        /* stop_ids do not end it (benchmarks) */
+    grammar *grammar;        /* what the answer must follow, or NULL; counted. Its end tokens should be stop_ids */
     const void *tenant;      /* isolates shared prefixes; copied */
     size_t tenant_len;
     bool no_prefix_cache, no_speculation; /* neither changes a token */

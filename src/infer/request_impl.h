@@ -15,6 +15,7 @@ struct request {
     int32_t *prompt, *stop_ids;
     logit_bias *bias;
     void *tenant;
+    grammar_state *grammar;          /* where the answer stands in it; NULL: none */
     /* one producer, one consumer */
     sampled ring[REQUEST_RING];
     _Atomic size_t head, tail;       /* written, read */
@@ -31,7 +32,7 @@ struct request {
     speculation guesses;
     size_t n_drawn, n_right;         /* tokens of the last step; guesses among them */
     int32_t drawn;                   /* the last of them */
-    bool started, in_step;
+    bool started, in_step, failed;   /* failed: no token could be chosen, error says why */
     uint64_t ticket;                 /* order of submission, from 1 */
     size_t answered;                 /* tokens sampled */
     double submitted, began, first_token, last_token;

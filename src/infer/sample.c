@@ -54,8 +54,9 @@ bool sample_check(const sample_params *p, size_t n_vocab, err *e) {
 }
 
 bool sample_scratch_new(sample_scratch *s, size_t n_vocab, err *e) {
-    *s = (sample_scratch){ .work = mem_array(n_vocab, sizeof *s->work, e), .count = mem_array(n_vocab, sizeof *s->count, e) };
-    return draw_scratch_new(&s->draw, n_vocab, e) && s->work && s->count;
+    *s = (sample_scratch){ .work = mem_array(n_vocab, sizeof *s->work, e), .count = mem_array(n_vocab, sizeof *s->count, e),
+                            .mask = mem_array((n_vocab + 63) / 64, sizeof *s->mask, e) };
+    return draw_scratch_new(&s->draw, n_vocab, e) && s->work && s->count && s->mask;
 }
 
 void sample_scratch_free(sample_scratch *s) {
@@ -63,6 +64,7 @@ void sample_scratch_free(sample_scratch *s) {
     free(s->work);
     free(s->count);
     free(s->dry.repeats);
+    free(s->mask);
     *s = (sample_scratch){ 0 };
 }
 
@@ -180,6 +182,31 @@ static int32_t choose(const sample_params *p, sample_state *state, const float *
     return draw_token(&rule, logits, n_known, rng_uniform(p->seed, position, 0), scratch);
 }
 
+/* The logits of allowed tokens one after another, in order of id, so that what follows sees no others. Their number. */
+static size_t gather_allowed(const float *logits, size_t n, const uint64_t *allowed, float *out) {
+    size_t k = 0;
+    for (size_t from = 0; from < n; from += 64) {
+        uint64_t bits = allowed[from / 64];
+        if (n - from < 64) bits &= (1ull << (n - from)) - 1;
+        if (bits == UINT64_MAX) {
+            memmove(out + k, logits + from, 64 * sizeof *out); /* out may be logits itself: k <= from */
+            k += 64;
+            continue;
+        }
+        for (; bits; bits &= bits - 1) out[k++] = logits[from + (size_t)__builtin_ctzll(bits)];
+    }
+    return k;
+}
+
+/* The k-th allowed token. */
+static int32_t allowed_at(const uint64_t *allowed, size_t k) {
+    size_t word = 0, here;
+    while (k >= (here = (size_t)__builtin_popcountll(allowed[word]))) k -= here, word++;
+    uint64_t bits = allowed[word];
+    while (k--) bits &= bits - 1;
+    return (int32_t)(word * 64 + (size_t)__builtin_ctzll(bits));
+}
+
 sampled sample_token(const sample_params *p, sample_state *state, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens,
                      size_t n, size_t n_prompt, sample_scratch *scratch) {
     sampled out = { 0 };
@@ -193,8 +220,14 @@ sampled sample_token(const sample_params *p, sample_state *state, const float *l
         dry_penalize(&p->dry, scratch->work, tokens, n, &scratch->dry, scratch->count);
         chosen_from = scratch->work;
     }
-    out.id = choose(p, state, chosen_from, usable, n, &scratch->draw);
-    if (p->want_logprob || p->n_logprobs) {
+    size_t among = usable;
+    if (scratch->allowed) {
+        among = gather_allowed(chosen_from, usable, scratch->allowed, scratch->work);
+        chosen_from = scratch->work;
+    }
+    out.id = choose(p, state, chosen_from, among, n, &scratch->draw);
+    if (scratch->allowed) out.id = chosen_from[out.id] > -INFINITY ? allowed_at(scratch->allowed, (size_t)out.id) : SAMPLE_NOTHING;
+    if (out.id != SAMPLE_NOTHING && (p->want_logprob || p->n_logprobs)) {
         double norm = log_sum(logits, usable);
         top_logprobs(logits, usable, p->n_logprobs, norm, &out);
         out.logprob = (float)(logits[out.id] - norm);

@@ -1,7 +1,8 @@
 /* From logits to a token. The same logits, parameters, history and (seed, position) give the same token, whatever else is
  * in the batch.
  *
- * The order, of which each part is off by default: logit bias; the penalties for repetition, presence, frequency; DRY; temperature,
+ * The order, of which each part is off by default: logit bias; the penalties for repetition, presence, frequency; DRY; what a
+ * grammar allows; temperature,
  * fixed or dynamic; min-p; top-k; top-p; typical; XTC; the draw. With temperature_last the temperature comes after XTC (the cuts then
  * see the model's own probabilities, as in llama.cpp). Mirostat takes the place of all cuts.
  * Pure functions over caller-owned scratch; any thread. */
@@ -13,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAMPLE_MAX_LOGPROBS = 20, SAMPLE_MAX_BIAS = 1024 };
+enum { SAMPLE_NOTHING = -1, SAMPLE_MAX_LOGPROBS = 20, SAMPLE_MAX_BIAS = 1024 };
 
 typedef struct logit_bias {
     int32_t id;
@@ -69,6 +70,8 @@ typedef struct sampled {
 
 /* Memory of one drawing thread, reused for every token. */
 typedef struct sample_scratch {
+    const uint64_t *allowed; /* NULL, or a bit for each token that may be chosen (at least one); set for a call */
+    uint64_t *mask; /* [n_vocab bits] for whoever makes such bits */
     float *work;    /* [n_vocab] logits after bias and penalties */
     int32_t *count; /* [n_vocab], all zero between calls */
     draw_scratch draw;
@@ -82,7 +85,7 @@ void sample_scratch_free(sample_scratch *s);
 size_t sample_candidates(const sample_params *p, const float *logits, size_t n_known, size_t position, draw_scratch *scratch, draw_candidate **list);
 
 /* tokens[0..n): prompt and answer so far, the answer from n_prompt on. Tokens at or beyond n_known (padding of the vocabulary
- * that the tokenizer does not know) are never chosen. */
+ * that the tokenizer does not know) are never chosen. SAMPLE_NOTHING: every allowed one is forbidden by a bias, or not a number. */
 sampled sample_token(const sample_params *p, sample_state *state, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens,
                      size_t n, size_t n_prompt, sample_scratch *scratch);
 #endif

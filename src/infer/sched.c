@@ -1,5 +1,6 @@
 #include "infer/sched.h"
 #include "base/mem.h"
+#include "infer/jump.h"
 #include <math.h>
 #include <string.h>
 
@@ -192,7 +193,9 @@ static void add_guesses(sched *s, size_t budget) {
     for (size_t i = 0; i < p->n; i++) {
         request *r = p->requests[i];
         if (!is_decoding(r)) continue;
-        speculation_guess(&r->guesses, r->s.tokens, r->s.n, most_guesses(s, r));
+        size_t most = most_guesses(s, r);
+        speculation_guess(&r->guesses, r->s.tokens, r->s.n, most);
+        if (r->grammar) jump_guess(r->grammar, s->text, &r->guesses, most);
         all[n] = &r->guesses;
         slices[n++] = &p->slices[i];
     }

@@ -31,6 +31,7 @@ typedef struct sched {
     sched_step step;
     pace pace;
     row_price price;
+    const tokenizer *text;               /* spells what grammars force; NULL: nothing does */
     size_t most_guesses;                 /* of one sequence in one step; 0: none are made */
 } sched;
 

@@ -1,9 +1,9 @@
 #include "infer/speculate.h"
 #include <math.h>
 
-/* Kinds of guess by how many tokens agreed before them; the likelihood assumed at first, which weighs as much as ASSUMED tries. */
-static const size_t AGREED[SPECULATE_KINDS] = { 3, 4, 6, 9, 16, 32 };
-static const float FIRST_SURE[SPECULATE_KINDS] = { 0.3f, 0.4f, 0.55f, 0.7f, 0.8f, 0.9f };
+/* How many tokens agree before a kind of found guesses; the likelihood assumed at first of any, which weighs as much as ASSUMED tries. */
+static const size_t AGREED[GUESS_FORCED] = { 3, 4, 6, 9, 16, 32 };
+static const float FIRST_SURE[SPECULATE_KINDS] = { 0.3f, 0.4f, 0.55f, 0.7f, 0.8f, 0.9f, [GUESS_FORCED] = 1, [GUESS_SPELLED] = 0.8f };
 static const float ASSUMED = 2, FADE = 0.998f;
 
 /* A guess must promise this much more than it costs: what is not known for certain shall not cost anything. */
@@ -19,7 +19,7 @@ void speculation_free(speculation *s) {
 
 static uint8_t kind_of(size_t agreed) {
     uint8_t kind = 0;
-    while (kind + 1 < SPECULATE_KINDS && agreed >= AGREED[kind + 1]) kind++;
+    while (kind + 1 < GUESS_FORCED && agreed >= AGREED[kind + 1]) kind++;
     return kind;
 }
 
@@ -35,9 +35,13 @@ static void fade(speculation *s, size_t n) {
     s->at = n;
 }
 
+void speculation_weigh(speculation *s) {
+    float sure = 1;
+    for (size_t i = 0; i < s->n; i++) s->guesses[i].sure = sure *= likelihood(s, s->guesses[i].kind);
+}
+
 void speculation_guess(speculation *s, const int32_t *tokens, size_t n, size_t most) {
     int32_t ids[SPECULATE_MOST];
-    float sure = 1;
     s->n = s->taken = 0;
     fade(s, n);
     lookup_extend(&s->lookup, tokens, n);
@@ -45,10 +49,8 @@ void speculation_guess(speculation *s, const int32_t *tokens, size_t n, size_t m
     if (!m.length) return;
     s->n = most < SPECULATE_MOST ? most : SPECULATE_MOST;
     lookup_copy(&m, tokens, n, ids, s->n);
-    for (size_t i = 0; i < s->n; i++) {
-        uint8_t kind = kind_of(m.length + i);
-        s->guesses[i] = (guess){ ids[i], kind, sure *= likelihood(s, kind) };
-    }
+    for (size_t i = 0; i < s->n; i++) s->guesses[i] = (guess){ .id = ids[i], .kind = kind_of(m.length + i) };
+    speculation_weigh(s);
 }
 
 void speculation_learn(speculation *s, size_t n_right, bool refuted) {

@@ -11,7 +11,9 @@
 #include "infer/lookup.h"
 #include <stdbool.h>
 
-enum { SPECULATE_MOST = 16, SPECULATE_KINDS = 6 };
+/* Kinds of guess: found in the text with so much in agreement before it; what a grammar leaves no choice about; its bytes as they are
+ * usually spelled. */
+enum { SPECULATE_MOST = 16, GUESS_FOUND = 0, GUESS_FORCED = 6, GUESS_SPELLED, SPECULATE_KINDS };
 
 typedef struct guess {
     int32_t id;
@@ -35,6 +37,7 @@ typedef struct speculation {
 void speculation_free(speculation *s); /* a zeroed one is empty */
 /* Guesses, at most `most`, at what follows tokens[0..n). */
 void speculation_guess(speculation *s, const int32_t *tokens, size_t n, size_t most);
+void speculation_weigh(speculation *s); /* says how sure each guess is, after some were put there by others */
 /* Of the taken guesses the first n_right were right; refuted: the next one was seen to be wrong. */
 void speculation_learn(speculation *s, size_t n_right, bool refuted);
 
