@@ -83,6 +83,18 @@ typedef struct pt_params {
      * PT_LIMIT), never ignored; PT_FINISH_LENGTH says that the text was cut before the grammar was complete. */
     const char *grammar;         /* GBNF */
     const char *json_schema;     /* JSON Schema, draft 2020-12 */
+    /* More ways to choose; 0 is off, or the usual value of a number that belongs to another. Order: docs/sampling.md. */
+    float typical_p;             /* locally typical; 1 is off too */
+    float xtc_probability, xtc_threshold;      /* leave out the top choices; 0.1 */
+    float dynamic_range, dynamic_exponent;     /* temperature +- range by entropy; 1 */
+    int temperature_last;        /* 1: after the cuts, not before them */
+    int mirostat;                /* 1 or 2, in place of top_k, top_p, min_p, typical_p, xtc */
+    float mirostat_tau, mirostat_eta;          /* 5 bits, 0.1 */
+    float dry_multiplier, dry_base;            /* against repetition; 1.75 */
+    uint32_t dry_allowed_length, dry_last;     /* 2; tokens looked at, 0: all */
+    const char *const *dry_breakers;           /* n_dry_breakers texts; none: line end, colon, quote, star */
+    size_t n_dry_breakers;
+    int heal;                    /* 1: the prompt may end within a word: the answer begins with any token that goes on from its last */
 } pt_params;
 
 typedef enum pt_finish { PT_FINISH_STOP, PT_FINISH_LENGTH, PT_FINISH_CANCELLED } pt_finish;

@@ -135,7 +135,7 @@ static void explain(err *e) {
 static bool generate(chat *c, const token_list *prompt, turn *t, generate_result *r, err *e) {
     const sampling_options *s = &c->o->sampling;
     generate_options g = { .prompt = prompt->ids, .n_prompt = prompt->n, .max_tokens = (size_t)s->max_tokens, .stop = s->stop.items,
-                           .n_stop = s->stop.n, .ignore_stop = s->ignore_eos, .no_prefix_cache = s->no_cache, .on_text = on_text,
+                           .n_stop = s->stop.n, .dry_breakers = s->dry_breakers.items, .n_dry_breakers = s->dry_breakers.n, .ignore_stop = s->ignore_eos, .no_prefix_cache = s->no_cache, .on_text = on_text,
                            .on_token = on_token, .ctx = t };
     logit_bias *bias = NULL;
     g.grammar = sampling_grammar(s, c->llm, e);

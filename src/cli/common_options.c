@@ -46,6 +46,20 @@ static const opt_row sampling_rows[] = {
     { "repeat-last", 0, OPT_INT, AT(repeat_last), "64", "N", NULL, 1, 1e9, "how many tokens back --repeat-penalty looks" },
     { "presence-penalty", 0, OPT_REAL, AT(presence_penalty), NULL, "X", NULL, -100, 100, "taken from tokens that the answer has already" },
     { "frequency-penalty", 0, OPT_REAL, AT(frequency_penalty), NULL, "X", NULL, -100, 100, "taken once for each time the answer has them" },
+    { "typical-p", 0, OPT_REAL, AT(typical_p), NULL, "P", NULL, 0, 1, "choose among tokens that are about as surprising as expected, as many as reach this probability; 1: off" },
+    { "xtc-probability", 0, OPT_REAL, AT(xtc_probability), NULL, "P", NULL, 0, 1, "how often the likeliest tokens are left out, all but the least likely of them; 0: off" },
+    { "xtc-threshold", 0, OPT_REAL, AT(xtc_threshold), "0.1", "P", NULL, 0, 1, "with --xtc-probability: how likely a token must be to count among them" },
+    { "dynatemp-range", 0, OPT_REAL, AT(dynatemp_range), NULL, "T", NULL, 0, 100, "the temperature moves so far below and above --temp, higher where the model is unsure; 0: off" },
+    { "dynatemp-exp", 0, OPT_REAL, AT(dynatemp_exp), "1", "X", NULL, 0, 100, "with --dynatemp-range: the curve between them; above 1: mostly low" },
+    { "temp-last", 0, OPT_FLAG, AT(temp_last), "off", NULL, NULL, 0, 0, "apply the temperature after the cuts, as llama.cpp does, not before" },
+    { "mirostat", 0, OPT_INT, AT(mirostat), "0", "1|2", NULL, 0, 2, "steer the surprise of the text, by version 1 or 2, in place of top-k, top-p, min-p, typical and XTC; 0: off" },
+    { "mirostat-tau", 0, OPT_REAL, AT(mirostat_tau), "5", "BITS", NULL, 0, 100, "with --mirostat: the surprise of a token that is aimed at" },
+    { "mirostat-eta", 0, OPT_REAL, AT(mirostat_eta), "0.1", "X", NULL, 0, 1, "with --mirostat: how fast it is followed" },
+    { "dry-multiplier", 0, OPT_REAL, AT(dry_multiplier), "0", "X", NULL, 0, 100, "DRY: make tokens less likely that would go on with a repetition; 0: off, 0.8 is usual" },
+    { "dry-base", 0, OPT_REAL, AT(dry_base), "1.75", "X", NULL, 1, 100, "with --dry-multiplier: how fast that grows with the length of the repetition" },
+    { "dry-allowed-length", 0, OPT_INT, AT(dry_allowed), "2", "N", NULL, 1, 1e6, "with --dry-multiplier: repetitions shorter than this are free" },
+    { "dry-last", 0, OPT_INT, AT(dry_last), "0", "N", NULL, 0, 1e9, "with --dry-multiplier: how many tokens back it looks; 0: to the beginning" },
+    { "dry-breaker", 0, OPT_LIST, AT(dry_breakers), NULL, "TEXT", NULL, 0, 0, "with --dry-multiplier: repetitions end at this text; may be given several times; not given: line end, colon, quote, star" },
     { "seed", 0, OPT_INT, AT(seed), NULL, "N", NULL, 0, 9e18, "the same seed gives the same text; not given: a new one each time, shown at the end" },
     { "stop", 0, OPT_LIST, AT(stop), NULL, "TEXT", NULL, 0, 0, "end before this text; may be given several times" },
     { "logit-bias", 0, OPT_LIST, AT(logit_bias), NULL, "ID=X", NULL, 0, 0, "add X to the logit of token ID; -100 forbids it; may be given several times" },
@@ -96,6 +110,26 @@ bool engine_runner_options(const engine_options *o, runner_options *out, err *e)
     return engine_packed_dir(o, out->place.dir, sizeof out->place.dir, e);
 }
 
+static void list_params(const sampling_options *o, const opt_state *s, sample_params *out) {
+    if (opt_given(s, "typical-p")) out->typical_p = (float)o->typical_p;
+    if (opt_given(s, "xtc-probability")) out->xtc_probability = (float)o->xtc_probability;
+    if (opt_given(s, "dynatemp-range")) out->dynamic_range = (float)o->dynatemp_range;
+    out->xtc_threshold = (float)o->xtc_threshold;
+    out->dynamic_exponent = (float)o->dynatemp_exp;
+    out->temperature_last = o->temp_last;
+    out->mirostat = (int)o->mirostat;
+    out->mirostat_tau = (float)o->mirostat_tau;
+    out->mirostat_eta = (float)o->mirostat_eta;
+    out->dry = (dry_params){ (float)o->dry_multiplier, (float)o->dry_base, (uint32_t)o->dry_allowed, (uint32_t)o->dry_last, NULL };
+}
+
+/* Mirostat takes the place of the model's own cuts; of those that were asked for it does not, and sample_check says so. */
+static void drop_default_cuts(const opt_state *s, sample_params *out) {
+    if (!opt_given(s, "top-k")) out->top_k = 0;
+    if (!opt_given(s, "top-p")) out->top_p = 0;
+    if (!opt_given(s, "min-p")) out->min_p = 0;
+}
+
 static bool parse_bias(const char *text, logit_bias *b, err *e) {
     char id[24];
     const char *eq = strchr(text, '=');
@@ -133,6 +167,8 @@ bool sampling_params(const sampling_options *o, const opt_state *s, const sample
     if (opt_given(s, "repeat-penalty")) out->repeat_penalty = (float)o->repeat_penalty;
     if (opt_given(s, "presence-penalty")) out->presence_penalty = (float)o->presence_penalty;
     if (opt_given(s, "frequency-penalty")) out->frequency_penalty = (float)o->frequency_penalty;
+    list_params(o, s, out);
+    if (out->mirostat) drop_default_cuts(s, out);
     out->repeat_last = (uint32_t)o->repeat_last;
     out->seed = opt_given(s, "seed") ? (uint64_t)o->seed : draw_seed();
     out->want_logprob = opt_given(s, "logprobs");

@@ -29,9 +29,11 @@ extern const opt_table engine_table;
 
 /* How tokens are chosen. */
 typedef struct sampling_options {
-    int64_t max_tokens, top_k, repeat_last, seed, logprobs;
+    int64_t max_tokens, top_k, repeat_last, seed, logprobs, mirostat, dry_allowed, dry_last;
     double temp, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
-    opt_list stop, logit_bias;
+    double typical_p, xtc_probability, xtc_threshold, dynatemp_range, dynatemp_exp, mirostat_tau, mirostat_eta, dry_multiplier, dry_base;
+    opt_list stop, logit_bias, dry_breakers;
+    bool temp_last;
     const char *grammar, *json_schema;
     bool ignore_eos, no_cache, json_compact;
 } sampling_options;

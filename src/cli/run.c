@@ -15,7 +15,7 @@ typedef struct run_options {
     engine_options engine;
     sampling_options sampling;
     const char *file, *system;
-    bool chat, special, show_special, json, stream_json, quiet;
+    bool chat, heal, special, show_special, json, stream_json, quiet;
 } run_options;
 
 #define AT(member) offsetof(run_options, member)
@@ -23,6 +23,7 @@ static const opt_row rows[] = {
     { "file", 'f', OPT_TEXT, AT(file), NULL, "FILE", NULL, 0, 0, "read the prompt from a file" },
     { "chat", 0, OPT_FLAG, AT(chat), "off", NULL, NULL, 0, 0, "the prompt is a question: use the model's chat template" },
     { "system", 's', OPT_TEXT, AT(system), NULL, "TEXT", NULL, 0, 0, "instructions before the question (with --chat)" },
+    { "heal", 0, OPT_FLAG, AT(heal), "off", NULL, NULL, 0, 0, "the prompt may end within a word: its last token is taken back and the answer begins with any token that goes on from there" },
     { "special", 0, OPT_FLAG, AT(special), "off", NULL, NULL, 0, 0, "control tokens spelled in the prompt become them; otherwise they are plain text" },
     { "show-special", 0, OPT_FLAG, AT(show_special), "off", NULL, NULL, 0, 0, "show control tokens in the answer" },
     { "json", 0, OPT_FLAG, AT(json), "off", NULL, NULL, 0, 0, "one JSON object at the end instead of text" },
@@ -119,6 +120,7 @@ static void print_statistics(const generate_result *r, const sample_params *p) {
     fprintf(stderr, "%sprompt %zu tokens, %.1f t/s; generated %zu, %.1f t/s; cached %zu; ended: %s", term_seq(2, TERM_DIM), u->prompt_tokens,
             rate(fresh, u->prompt_seconds), u->generated_tokens,
             rate(u->generated_tokens ? u->generated_tokens - 1 : 0, u->generate_seconds), u->cached_tokens, finish_name(r->finish));
+    if (r->healed) fprintf(stderr, "; healed %zu bytes", r->healed);
     if (u->guessed_tokens) fprintf(stderr, "; guessed %zu of %zu rightly", u->accepted_tokens, u->guessed_tokens);
     if (u->forced_tokens) fprintf(stderr, "; forced by the grammar %zu", u->forced_tokens);
     if (p->temperature > 0) fprintf(stderr, "; seed %llu", (unsigned long long)p->seed);
@@ -133,6 +135,7 @@ static json_t *result_json(const run_flow *f, const generate_result *r, const sa
                           (json_int_t)u->guessed_tokens, "accepted_tokens", (json_int_t)u->accepted_tokens, "prompt_seconds", u->prompt_seconds, "generate_seconds", u->generate_seconds);
     if (f->o->sampling.grammar || f->o->sampling.json_schema)
         json_object_set_new(json_object_get(j, "usage"), "forced_tokens", json_integer((json_int_t)u->forced_tokens));
+    if (f->o->heal) json_object_set_new(j, "healed", json_integer((json_int_t)r->healed));
     if (r->stop_string) json_object_set_new(j, "stop_string", json_string(r->stop_string));
     if (p->temperature > 0) json_object_set_new(j, "seed", json_integer((json_int_t)p->seed));
     if (f->logprobs) json_object_set(j, "logprobs", f->logprobs);
@@ -152,7 +155,8 @@ static int report(const run_flow *f, const generate_result *r, const sample_para
 static int answer(const run_options *o, const opt_state *s, llm *l, const token_list *prompt, err *e) {
     run_flow f = { .o = o, .l = l };
     generate_options g = { .prompt = prompt->ids, .n_prompt = prompt->n, .max_tokens = (size_t)o->sampling.max_tokens,
-                           .stop = o->sampling.stop.items, .n_stop = o->sampling.stop.n, .ignore_stop = o->sampling.ignore_eos,
+                           .stop = o->sampling.stop.items, .n_stop = o->sampling.stop.n, .heal = o->heal,
+                           .dry_breakers = o->sampling.dry_breakers.items, .n_dry_breakers = o->sampling.dry_breakers.n, .ignore_stop = o->sampling.ignore_eos,
                            .no_prefix_cache = o->sampling.no_cache, .show_control = o->show_special, .on_text = on_text, .ctx = &f };
     generate_result r = { 0 };
     logit_bias *bias = NULL;
@@ -180,6 +184,11 @@ static int run(const void *options, opt_state *s) {
     int status;
     const char *path = choice_path(&o->choice, NULL, &e);
     if (!path) return cli_fail(&e);
+    if (o->heal && o->chat) {
+        err_set(&e, ERR_USAGE, "--heal is for a plain prompt");
+        err_hint(&e, "the chat template ends the question; leave out --heal or --chat");
+        return cli_fail(&e);
+    }
     interrupt_patience(1);
     if (o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
     profile timed = profile_start(&o->engine);

@@ -117,7 +117,11 @@ static bool pass_on(void *ctx, const char *text, size_t n) {
 
 static sample_params params_of(const pt_params *p) {
     return (sample_params){ .temperature = p->temperature, .top_k = p->top_k, .top_p = p->top_p, .min_p = p->min_p, .repeat_penalty = p->repeat_penalty,
-                            .presence_penalty = p->presence_penalty, .frequency_penalty = p->frequency_penalty, .seed = p->seed };
+                            .presence_penalty = p->presence_penalty, .frequency_penalty = p->frequency_penalty, .seed = p->seed,
+                            .typical_p = p->typical_p, .xtc_probability = p->xtc_probability, .xtc_threshold = p->xtc_threshold,
+                            .dynamic_range = p->dynamic_range, .dynamic_exponent = p->dynamic_exponent, .temperature_last = p->temperature_last != 0,
+                            .mirostat = p->mirostat, .mirostat_tau = p->mirostat_tau, .mirostat_eta = p->mirostat_eta,
+                            .dry = { p->dry_multiplier, p->dry_base, p->dry_allowed_length, p->dry_last, NULL } };
 }
 
 /* NULL without an error: none is wanted. */
@@ -133,7 +137,8 @@ pt_code pt_generate(pt_engine *engine, const pt_tokens *prompt, const pt_params 
     const pt_params *p = params ? params : &defaults;
     text_sink sink = { on_text, user };
     generate_options o = { .prompt = prompt->ids, .n_prompt = prompt->n, .max_tokens = p->max_tokens, .sample = params_of(p), .stop = p->stop,
-                           .n_stop = p->n_stop, .on_text = pass_on, .ctx = &sink };
+                           .n_stop = p->n_stop, .on_text = pass_on, .ctx = &sink, .dry_breakers = p->dry_breakers, .n_dry_breakers = p->n_dry_breakers,
+                           .heal = p->heal != 0 };
     generate_result r;
     err e = { 0 };
     o.grammar = grammar_of(engine, p, &e);

@@ -13,8 +13,8 @@ static bool nothing_fits(err *e) {
 
 /* A bias may forbid what the grammar demands: then there is no answer, rather than one that breaks either. */
 static bool was_forbidden(err *e) {
-    return err_set(e, ERR_USAGE, "every token that the grammar allows here is forbidden or has no logit that is a number") ||
-           err_hint(e, "lift the logit biases of -100, or change the grammar");
+    return err_set(e, ERR_USAGE, "every token that is allowed here is forbidden or has no logit that is a number") ||
+           err_hint(e, "lift the logit biases of -100, or change the grammar (or --heal, when it is the first token)");
 }
 
 static bool draw_allowed(request *r, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens, size_t n, sample_scratch *scratch,
@@ -33,8 +33,10 @@ static bool draw_allowed(request *r, const float *logits, size_t n_vocab, size_t
 bool constrain_token(request *r, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens, size_t n, sample_scratch *scratch,
                      sampled *out) {
     if (r->grammar) return draw_allowed(r, logits, n_vocab, n_known, tokens, n, scratch, out);
+    scratch->allowed = n == r->options.n_prompt ? r->first_allowed : NULL;
     *out = sample_token(&r->options.sample, &r->sampler, logits, n_vocab, n_known, tokens, n, r->options.n_prompt, scratch);
-    return true;
+    scratch->allowed = NULL;
+    return out->id != SAMPLE_NOTHING || was_forbidden(&r->error);
 }
 
 bool constrain_is_over(const request *r) { return r->grammar && grammar_state_is_over(r->grammar); }

@@ -51,6 +51,9 @@ typedef struct generate_options {
     grammar *grammar; /* what the answer must follow (grammars_get), or NULL */
     const char *const *stop;
     size_t n_stop;
+    const char *const *dry_breakers; /* with sample.dry; none: dry_default_breakers */
+    size_t n_dry_breakers;
+    bool heal; /* heal.h; what the last token said already is not part of the text */
     bool ignore_stop, no_prefix_cache, show_control;
     bool (*on_text)(void *ctx, const char *text, size_t n);
     void (*on_token)(void *ctx, const sampled *t);
@@ -60,6 +63,7 @@ typedef struct generate_options {
 typedef struct generate_result {
     finish_reason finish;
     const char *stop_string; /* the one that ended it, borrowed from the options, or NULL */
+    size_t healed; /* bytes at the end of the prompt that the answer's first token covers */
     request_usage usage;
 } generate_result;
 

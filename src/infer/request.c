@@ -17,6 +17,7 @@ request *request_new(const request_options *o) {
     r->options.stop_ids = r->stop_ids = copy(o->stop_ids, o->n_stop_ids, sizeof *o->stop_ids);
     r->options.sample.bias = r->bias = copy(o->sample.bias, o->sample.n_bias, sizeof *o->sample.bias);
     dry_breakers_ref(o->sample.dry.breakers);
+    r->options.first_allowed = r->first_allowed = copy(o->first_allowed, o->n_first_allowed, sizeof *o->first_allowed);
     r->options.tenant = r->tenant = copy(o->tenant, o->tenant_len, 1);
     r->grammar = o->grammar ? grammar_state_new(o->grammar) : NULL;
     r->usage.prompt_tokens = o->n_prompt;
@@ -32,6 +33,7 @@ void request_unref(request *r) {
     free(r->prompt);
     free(r->stop_ids);
     free(r->bias);
+    free(r->first_allowed);
     dry_breakers_unref(r->options.sample.dry.breakers);
     free(r->tenant);
     grammar_state_free(r->grammar);

@@ -24,6 +24,8 @@ typedef struct request_options {
     size_t n_stop_ids;
     bool ignore_stop;        /* stop_ids do not end it (benchmarks) */
     grammar *grammar;        /* what the answer must follow, or NULL; counted. Its end tokens should be stop_ids */
+    const uint64_t *first_allowed; /* which tokens the answer may begin with, bit id%64 of [id/64], or NULL; copied; not with a grammar */
+    size_t n_first_allowed;  /* words */
     const void *tenant;      /* isolates shared prefixes; copied */
     size_t tenant_len;
     bool no_prefix_cache, no_speculation; /* neither changes a token */

@@ -14,6 +14,7 @@ struct request {
     request_options options;
     int32_t *prompt, *stop_ids;
     logit_bias *bias;
+    uint64_t *first_allowed;
     void *tenant;
     grammar_state *grammar;          /* where the answer stands in it; NULL: none */
     /* one producer, one consumer */
