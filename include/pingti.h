@@ -46,6 +46,7 @@ typedef struct pt_options {
     const char *cache_type;  /* "f16" (default), "q8_0", "f32" */
     int exact;               /* 1: f32 activations, held against other implementations; 0: int8 activations, faster */
     const char *backend;     /* "cpu" (default), "cpu_ref" */
+    const char *draft;       /* a smaller model with the same vocabulary, that guesses tokens ahead: never another result; NULL: none */
     int guesses;             /* tokens guessed ahead and computed together, at most so many a step: faster, never another result; 0: 16; -1: none */
 } pt_options;
 

@@ -24,6 +24,7 @@ static const opt_row engine_rows[] = {
     { "cache-tokens", 0, OPT_SIZE, AT(cache_tokens), "0", "TOKENS", NULL, 0, 1e9, "room of the KV cache for all sequences together; 0: one context" },
     { "batch", 'b', OPT_INT, AT(batch), "0", "ROWS", NULL, 0, 65536, "prompt tokens computed at once; 0: 512. Never changes a result" },
     { "speculate", 0, OPT_INT, AT(speculate), "16", "N", NULL, 0, SPECULATE_MOST, "guess up to N tokens ahead from what the text has said before, and compute them together: faster where it repeats itself; 0: off. Never changes a result" },
+    { "draft", 0, OPT_TEXT, AT(draft), NULL, "PATH", NULL, 0, 0, "a smaller model with the same vocabulary that guesses ahead where the text does not; never changes a result" },
     { "exact", 0, OPT_FLAG, AT(exact), "off", NULL, NULL, 0, 0, "f32 activations, as held against other implementations; slower" },
     { "backend", 0, OPT_TEXT, AT(backend), NULL, "NAME", NULL, 0, 0, "where to compute; `pingti doctor` lists what there is" },
     { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this (8G, 512M) beside the mapped weights; 0: what the machine has available" },
@@ -197,7 +198,7 @@ void say_placed(const placement *p) {
 }
 
 llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof, err *e) {
-    llm_options lo = { .no_guesses = !o->speculate, .most_guesses = (size_t)o->speculate };
+    llm_options lo = { .no_guesses = !o->speculate, .most_guesses = (size_t)o->speculate, .draft = o->draft };
     progress packing = { .quiet = quiet };
     if (!engine_runner_options(o, &lo.run, e)) return NULL;
     lo.run.prof = prof;

@@ -22,7 +22,7 @@ typedef struct engine_options {
     uint64_t context, cache_tokens, memory_limit;
     int cache_type;
     bool exact, memory_plan;
-    const char *backend, *packed_dir, *profile;
+    const char *draft, *backend, *packed_dir, *profile;
     uint64_t packed_limit;
 } engine_options;
 extern const opt_table engine_table;

@@ -37,7 +37,7 @@ pt_engine *pt_open(const char *path, const pt_options *options, pt_error *error)
     static const pt_options defaults;
     const pt_options *o = options ? options : &defaults;
     llm_options lo = { .run = { .threads = o->threads, .context = o->context, .backend = o->backend, .precision = o->exact ? PRECISION_EXACT : PRECISION_FAST },
-                       .no_guesses = o->guesses < 0, .most_guesses = o->guesses > 0 ? (size_t)o->guesses : 0 };
+                       .draft = o->draft, .no_guesses = o->guesses < 0, .most_guesses = o->guesses > 0 ? (size_t)o->guesses : 0 };
     err e = { 0 };
     llm *l = path && cache_type_of(o->cache_type, &lo.run.cache_type, &e) ? llm_open(path, &lo, &e) : NULL;
     if (!path) err_set(&e, ERR_USAGE, "no path was given");

@@ -26,6 +26,7 @@ struct engine {
 static void finish(engine *e, request *r, finish_reason why, const err *error) {
     seq_free(&r->s, runner_kv(e->r));
     speculation_free(&r->guesses);
+    draft_forget(&e->sched.draft, r);
     request_end(r, why, error);
     request_unref(r);
 }
@@ -170,11 +171,12 @@ static void answer(engine *e, const sched_step *s) {
 static bool run_step(engine *e) {
     double began = e->clock();
     sched_step *s = sched_next(&e->sched);
+    double chosen = e->clock();
     if (!s->n) return false;
     e->logits = runner_step(e->r, s->slices, s->n, NULL);
     if (runner_gave_up(e->r)) return true; /* all of them are cancelled, their guesses with them */
     answer(e, s);
-    sched_took(&e->sched, e->clock() - began);
+    sched_took(&e->sched, e->clock() - began, chosen - began);
     return true;
 }
 
@@ -234,7 +236,8 @@ engine *engine_start_with(runner *r, size_t n_known, const engine_setup *o, err 
     sched_init(&en->sched, runner_kv(r), r, o->no_guesses ? 0 : most < SPECULATE_MOST ? most : SPECULATE_MOST);
     en->sched.text = o->text;
     runner_set_stop(r, step_is_unwanted, en);
-    if (make_scratch(en, e)) {
+    if (o->draft) runner_set_stop(o->draft, step_is_unwanted, en);
+    if ((!o->draft || draft_init(&en->sched.draft, o->draft, n_known, e)) && make_scratch(en, e)) {
         if (pthread_create(&en->thread, NULL, engine_main, en) == 0) return en;
         err_set(e, ERR_IO, "the system refuses another thread");
         err_hint(e, "free memory, or raise the limits of this process (ulimit -u for threads, ulimit -v for memory)");

@@ -15,6 +15,7 @@ engine *engine_start(runner *r, size_t n_known, err *e);
 typedef struct engine_setup {
     double (*clock)(void); /* monotonic seconds, to decide by what a step may compute; NULL: the system's */
     const tokenizer *text; /* for guesses at what a grammar forces; borrowed, may be NULL */
+    runner *draft;         /* of a smaller model with the same tokens, that guesses (draft.h); taken over, also on failure; or NULL */
     bool no_guesses;       /* one row a token (speculate.h) */
     size_t most_guesses;   /* of one sequence in one step; 0: SPECULATE_MOST, which is the most */
 } engine_setup;

@@ -17,6 +17,8 @@ typedef struct llm {
     char *tool_template_source; /* a separate template for tools, or NULL */
     chat_template *chat;        /* NULL: none, or see chat_error */
     err chat_error;             /* why there is a template_source but no chat */
+    model_source *draft_source; /* NULL: none */
+    model *draft;
     engine *engine;
     int32_t *stop_ids;          /* end-of-turn tokens: the tokenizer's and generation_config's */
     size_t n_stop_ids;
@@ -28,6 +30,7 @@ typedef struct llm_options {
     runner_options run;
     bool no_guesses;     /* see engine.h */
     size_t most_guesses;
+    const char *draft;   /* a smaller model with the same vocabulary, that guesses; NULL: none */
 } llm_options;
 
 llm *llm_open(const char *path, const llm_options *o, err *e);

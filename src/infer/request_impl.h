@@ -31,6 +31,7 @@ struct request {
     seq s;
     sample_state sampler;            /* of the tokens drawn so far: what is computed again is not drawn again */
     speculation guesses;
+    seq drafted;                     /* the draft model's copy of the text, and its guesses (draft.h) */
     size_t n_drawn, n_right;         /* tokens of the last step; guesses among them */
     int32_t drawn;                   /* the last of them */
     bool started, in_step, failed;   /* failed: no token could be chosen, error says why */

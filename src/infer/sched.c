@@ -15,6 +15,7 @@ void sched_init(sched *s, kv *k, const runner *r, size_t most_guesses) {
 void sched_free(sched *s) {
     free(s->waiting);
     s->waiting = NULL;
+    draft_free(&s->draft);
 }
 
 static void insert_waiting(sched *s, request *r, size_t at) {
@@ -68,6 +69,7 @@ static void preempt(sched *s) {
     request *r = s->running[--s->n_running];
     take_out_of_step(s, r);
     seq_drop_pages(&r->s, s->kv);
+    draft_forget(&s->draft, r);
     r->usage.preemptions++;
     s->preemptions++;
     insert_waiting(s, r, 0);
@@ -167,7 +169,7 @@ static size_t add_prompts(sched *s, size_t budget, bool beside_decodes) {
 /* How many guesses a decoding sequence may have: as many tokens as are still wanted, and as its reader has room for. */
 static size_t most_guesses(const sched *s, const request *r) {
     size_t room = request_ring_room(r), left = r->options.max_tokens - r->answered, most = room < left ? room : left;
-    return r->options.no_speculation ? 0 : most - 1 < s->most_guesses ? most - 1 : s->most_guesses;
+    return most - 1 < s->most_guesses ? most - 1 : s->most_guesses;
 }
 
 static void compute_guesses(sched *s, run_slice *slice, speculation *g) {
@@ -184,21 +186,38 @@ static void compute_guesses(sched *s, run_slice *slice, speculation *g) {
 
 /* Many sequences fill a step by themselves: their guesses would be judged for nothing. */
 enum { GUESSERS = 64 };
+
+/* The draft model guesses where nothing better was found. */
+static void add_drafts(sched *s, request *const *r, size_t n) {
+    draft_job jobs[GUESSERS];
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++) {
+        const speculation *g = &r[i]->guesses;
+        if (g->n && g->guesses[0].sure >= speculation_likelihood(g, GUESS_DRAFTED)) continue;
+        size_t most = speculate_depth(&s->price, s->draft.round_seconds, g, s->step.decodes, most_guesses(s, r[i]));
+        if (most) jobs[k++] = (draft_job){ .of = r[i], .most = most };
+    }
+    if (k) draft_guess(&s->draft, jobs, k);
+}
+
 static void add_guesses(sched *s, size_t budget) {
     sched_step *p = &s->step;
     speculation *all[GUESSERS];
     run_slice *slices[GUESSERS];
+    request *r[GUESSERS];
     size_t n = 0;
     if (!s->most_guesses || !budget || !p->decodes || p->decodes > GUESSERS) return;
     for (size_t i = 0; i < p->n; i++) {
-        request *r = p->requests[i];
-        if (!is_decoding(r)) continue;
-        size_t most = most_guesses(s, r);
-        speculation_guess(&r->guesses, r->s.tokens, r->s.n, most);
-        if (r->grammar) jump_guess(r->grammar, s->text, &r->guesses, most);
-        all[n] = &r->guesses;
-        slices[n++] = &p->slices[i];
+        if (!is_decoding(p->requests[i]) || p->requests[i]->options.no_speculation) continue;
+        r[n] = p->requests[i];
+        slices[n] = &p->slices[i];
+        all[n] = &r[n]->guesses;
+        speculation_guess(all[n], r[n]->s.tokens, r[n]->s.n, most_guesses(s, r[n]));
+        n++;
     }
+    if (draft_is_on(&s->draft)) add_drafts(s, r, n);
+    for (size_t i = 0; i < n; i++)
+        if (r[i]->grammar) jump_guess(r[i]->grammar, s->text, all[i], most_guesses(s, r[i]));
     speculate_share(&s->price, all, n, p->decodes, budget);
     for (size_t i = 0; i < n; i++) compute_guesses(s, slices[i], all[i]);
 }
@@ -214,8 +233,9 @@ sched_step *sched_next(sched *s) {
     return &s->step;
 }
 
-void sched_took(sched *s, double seconds) {
+void sched_took(sched *s, double seconds, double choosing) {
     const sched_step *p = &s->step;
+    draft_took(&s->draft, choosing);
     pace_note(&s->pace, p->decodes, p->prompt_rows, p->prompt_keys, seconds);
-    if (p->decodes && !p->prompt_rows) row_price_note(&s->price, p->decodes + p->guesses, seconds);
+    if (p->decodes && !p->prompt_rows) row_price_note(&s->price, p->decodes + p->guesses, seconds - choosing);
 }

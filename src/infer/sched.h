@@ -5,6 +5,7 @@
  * youngest is preempted: its pages go, its tokens stay, and it is computed again later to the same bits. */
 #ifndef PINGTI_INFER_SCHED_H
 #define PINGTI_INFER_SCHED_H
+#include "infer/draft.h"
 #include "infer/pace.h"
 #include "infer/request_impl.h"
 #include "infer/runner.h"
@@ -32,6 +33,7 @@ typedef struct sched {
     pace pace;
     row_price price;
     const tokenizer *text;               /* spells what grammars force; NULL: nothing does */
+    draft draft;                         /* owned, or off */
     size_t most_guesses;                 /* of one sequence in one step; 0: none are made */
 } sched;
 
@@ -43,5 +45,6 @@ void sched_remove(sched *s, request *r); /* a finished one; it may be freed alre
 void sched_drop(sched *s, bool (*drop)(void *ctx, request *r), void *ctx);
 bool sched_ready(const sched *s); /* a next step would compute something */
 sched_step *sched_next(sched *s); /* n 0: nothing can run now */
-void sched_took(sched *s, double seconds); /* what the step of sched_next took, all in all */
+/* What the step of sched_next took, all in all, and the part of it that was sched_next itself. */
+void sched_took(sched *s, double seconds, double choosing);
 #endif

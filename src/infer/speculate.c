@@ -3,7 +3,7 @@
 
 /* How many tokens agree before a kind of found guesses; the likelihood assumed at first of any, which weighs as much as ASSUMED tries. */
 static const size_t AGREED[GUESS_FORCED] = { 3, 4, 6, 9, 16, 32 };
-static const float FIRST_SURE[SPECULATE_KINDS] = { 0.3f, 0.4f, 0.55f, 0.7f, 0.8f, 0.9f, [GUESS_FORCED] = 1, [GUESS_SPELLED] = 0.8f };
+static const float FIRST_SURE[SPECULATE_KINDS] = { 0.3f, 0.4f, 0.55f, 0.7f, 0.8f, 0.9f, [GUESS_FORCED] = 1, [GUESS_SPELLED] = 0.8f, [GUESS_DRAFTED] = 0.7f };
 static const float ASSUMED = 2, FADE = 0.998f;
 
 /* A guess must promise this much more than it costs: what is not known for certain shall not cost anything. */
@@ -23,7 +23,7 @@ static uint8_t kind_of(size_t agreed) {
     return kind;
 }
 
-static float likelihood(const speculation *s, int kind) {
+float speculation_likelihood(const speculation *s, int kind) {
     const hit_rate *h = &s->rates[kind];
     return (h->right + ASSUMED * FIRST_SURE[kind]) / (h->tried + ASSUMED);
 }
@@ -37,7 +37,7 @@ static void fade(speculation *s, size_t n) {
 
 void speculation_weigh(speculation *s) {
     float sure = 1;
-    for (size_t i = 0; i < s->n; i++) s->guesses[i].sure = sure *= likelihood(s, s->guesses[i].kind);
+    for (size_t i = 0; i < s->n; i++) s->guesses[i].sure = sure *= speculation_likelihood(s, s->guesses[i].kind);
 }
 
 void speculation_guess(speculation *s, const int32_t *tokens, size_t n, size_t most) {
@@ -104,4 +104,18 @@ void speculate_share(const row_price *p, speculation *const *s, size_t n, size_t
         tokens += sure;
         seconds += c.row;
     }
+}
+
+/* Before anything is known, FIRST_DEPTH: what that brings is learnt. */
+enum { FIRST_DEPTH = 4 };
+size_t speculate_depth(const row_price *p, double round_seconds, const speculation *s, size_t n_decodes, size_t most) {
+    price c = fit(p);
+    double sure = 1, tokens = (double)n_decodes, one = c.row + round_seconds, seconds = c.base + c.row * tokens, hit = speculation_likelihood(s, GUESS_DRAFTED);
+    size_t n = 0;
+    if (!(round_seconds > 0) || !(p->n > 0)) return most < FIRST_DEPTH ? most : FIRST_DEPTH;
+    for (; n < most && (sure *= hit) * seconds > MARGIN * one * tokens; n++) {
+        tokens += sure;
+        seconds += one;
+    }
+    return n;
 }

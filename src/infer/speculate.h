@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 /* Kinds of guess: found in the text with so much in agreement before it; what a grammar leaves no choice about; its bytes as they are
- * usually spelled. */
-enum { SPECULATE_MOST = 16, GUESS_FOUND = 0, GUESS_FORCED = 6, GUESS_SPELLED, SPECULATE_KINDS };
+ * usually spelled; what a draft model says. */
+enum { SPECULATE_MOST = 16, GUESS_FOUND = 0, GUESS_FORCED = 6, GUESS_SPELLED, GUESS_DRAFTED, SPECULATE_KINDS };
 
 typedef struct guess {
     int32_t id;
@@ -47,6 +47,9 @@ typedef struct row_price {
 } row_price;
 
 void row_price_note(row_price *p, size_t rows, double seconds);
+float speculation_likelihood(const speculation *s, int kind); /* that a guess of this kind is right */
+/* How many guesses a draft model should make for one of n sequences that decode, a pass of it taking round_seconds (0: not known yet). */
+size_t speculate_depth(const row_price *p, double round_seconds, const speculation *s, size_t n_decodes, size_t most);
 /* Shares at most `budget` rows among the guesses of n sequences that decode together (sets taken). */
 void speculate_share(const row_price *p, speculation *const *s, size_t n, size_t n_decodes, size_t budget);
 #endif

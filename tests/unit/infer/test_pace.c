@@ -59,7 +59,7 @@ static void run_step(site *x) {
         s->requests[i]->answered++;
         atomic_store(&s->requests[i]->tail, atomic_load(&s->requests[i]->head));
     }
-    sched_took(&x->s, seconds);
+    sched_took(&x->s, seconds, 0);
 }
 
 static void watch(site *x) {
