@@ -78,7 +78,8 @@ static void put_spec(buf *b, const model_facts *f) {
     put_attention(b, s);
     if (s->router.experts)
         field(b, "experts", "%u, %u used per token, width %u%s", s->router.experts, s->router.top_k, s->expert_ff, s->shared_ff ? ", and a shared one" : "");
-    field(b, "context", "%u tokens", s->context);
+    if (rope_longest_context(s) > s->context) field(b, "context", "%u tokens; scaled rope allows --ctx up to %u", s->context, rope_longest_context(s));
+    else field(b, "context", "%u tokens", s->context);
     put_rope(b, &s->rope);
 }
 

@@ -101,7 +101,10 @@ static bool place(runner *r, model *m, const runner_options *o, err *e) {
     if (!r->placed) return false;
     bool moved = r->plan.packed_in_file && r->placed->kind == PLACE_MEMORY;
     r->plan.packed_in_file = r->plan.packed_in_file && !moved;
-    if (moved) r->plan.total += r->plan.weights_packed;
+    if (moved) {
+        r->plan.total += r->plan.weights_packed;
+        r->plan.weights_in_files -= r->plan.weights_packed;
+    }
     if (!moved || r->plan.total <= r->plan.available) return true;
     *e = r->placed->trouble;
     return err_hint(e, "in memory the packed weights do not fit: %.1f MiB needed, %.1f MiB available", (double)r->plan.total / 1048576, (double)r->plan.available / 1048576);
