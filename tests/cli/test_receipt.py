@@ -195,8 +195,7 @@ class Receipt(CliCase):
         for text, says in ((b"[]", "no receipt"), (b"{}", "no receipt"), (b'{"pingti_receipt": 2}', "another version"), (b'{"pingti_receipt": 1}', "changed"),
                            (b'{"pingti_receipt": {}}', "pingti_receipt"), (b"\xff\xfe", "JSON"), (b"[" * 100000, "deep")):
             self.file.write_bytes(text)
-            with self.subTest(says=says, receipt=self.file.read_text()[-900:]):
-                self.cannot(says=says)
+            self.cannot(says=says)
         self.cannot(file=self.home / "absent.json", says="absent.json")
         self.cannot(file=self.home, says=str(self.home))
 
@@ -225,8 +224,7 @@ class Receipt(CliCase):
         for edit, says in cases:
             self.file.write_text(json.dumps(good))
             self.change(edit)
-            with self.subTest(says=says, receipt=self.file.read_text()[-900:]):
-                self.cannot(says=says)
+            self.cannot(says=says)
 
     def test_what_cannot_be_written(self):
         self.refused("run", "-m", self.model, "-n", "2", "--receipt-private", "x", status=2, says="--receipt")
