@@ -106,7 +106,7 @@ static inline long_result long_run_case(runner *r, const long_case *c, size_t ch
     kv_name root = runner_root_name(r, rope, NULL, 0);
     long_result out = { 0, rope == c->rope_table };
     seq s;
-    seq_init(&s, NULL, 0, &root, rope, false);
+    seq_init(&s, c->pieces[0].tokens, 0, &root, rope, false); /* empty: pieces are pushed as they come */
     for (uint32_t i = 0; i < c->n_pieces; i++) {
         double error = long_run_piece(r, &s, c, &c->pieces[i], chunk);
         if (!(error <= out.error)) out.error = error;
