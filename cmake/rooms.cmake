@@ -1,5 +1,5 @@
 # Every room is a folder of src/; a file added to a room is built without touching this list.
-set(PINGTI_LIBRARY_ROOMS base tensor op backend format text model convert quantize infer)
+set(PINGTI_LIBRARY_ROOMS base tensor op backend format text grammar model convert quantize infer)
 set(PINGTI_LIBRARY_SOURCES)
 foreach(room IN LISTS PINGTI_LIBRARY_ROOMS)
   file(GLOB_RECURSE found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${room}/*.c)

@@ -46,6 +46,8 @@ typedef struct pt_options {
     const char *cache_type;  /* "f16" (default), "q8_0", "f32" */
     int exact;               /* 1: f32 activations, held against other implementations; 0: int8 activations, faster */
     const char *backend;     /* "cpu" (default), "cpu_ref" */
+    const char *draft;       /* a smaller model with the same vocabulary, that guesses tokens ahead: never another result; NULL: none */
+    int guesses;             /* tokens guessed ahead and computed together, at most so many a step: faster, never another result; 0: 16; -1: none */
 } pt_options;
 
 /* path: a .gguf file or a Hugging Face directory. */
@@ -78,6 +80,22 @@ typedef struct pt_params {
     uint64_t seed;               /* the same seed, the same text */
     const char *const *stop;     /* n_stop strings that end the text (not part of it) */
     size_t n_stop;
+    /* One of: what the text must follow, to its end. A grammar that cannot be compiled is an error (PT_FORMAT, PT_UNSUPPORTED,
+     * PT_LIMIT), never ignored; PT_FINISH_LENGTH says that the text was cut before the grammar was complete. */
+    const char *grammar;         /* GBNF */
+    const char *json_schema;     /* JSON Schema, draft 2020-12 */
+    /* More ways to choose; 0 is off, or the usual value of a number that belongs to another. Order: docs/sampling.md. */
+    float typical_p;             /* locally typical; 1 is off too */
+    float xtc_probability, xtc_threshold;      /* leave out the top choices; 0.1 */
+    float dynamic_range, dynamic_exponent;     /* temperature +- range by entropy; 1 */
+    int temperature_last;        /* 1: after the cuts, not before them */
+    int mirostat;                /* 1 or 2, in place of top_k, top_p, min_p, typical_p, xtc */
+    float mirostat_tau, mirostat_eta;          /* 5 bits, 0.1 */
+    float dry_multiplier, dry_base;            /* against repetition; 1.75 */
+    uint32_t dry_allowed_length, dry_last;     /* 2; tokens looked at, 0: all */
+    const char *const *dry_breakers;           /* n_dry_breakers texts; none: line end, colon, quote, star */
+    size_t n_dry_breakers;
+    int heal;                    /* 1: the prompt may end within a word: the answer begins with any token that goes on from its last */
 } pt_params;
 
 typedef enum pt_finish { PT_FINISH_STOP, PT_FINISH_LENGTH, PT_FINISH_CANCELLED } pt_finish;
@@ -86,6 +104,8 @@ typedef struct pt_result {
     pt_finish finish;
     size_t prompt_tokens, cached_tokens, generated_tokens;
     double prompt_seconds, generate_seconds;
+    size_t guessed_tokens, accepted_tokens; /* guessed ahead; those that were right: each saved a step */
+    size_t forced_tokens;        /* of the generated ones, those that were the only one the grammar allowed */
 } pt_result;
 
 /* Whole code points of text as they come. Return 0 to go on, anything else to stop. Runs in the thread that called pt_generate. */

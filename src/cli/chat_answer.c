@@ -117,9 +117,11 @@ static void count(chat *c, const generate_result *r) {
 static void tell(const chat *c, const generate_result *r) {
     const request_usage *u = &r->usage;
     size_t context = runner_plan(engine_runner(c->llm->engine))->context;
+    char guesses[64] = "";
+    if (u->guessed_tokens) snprintf(guesses, sizeof guesses, " (%zu of %zu guesses right)", u->accepted_tokens, u->guessed_tokens);
     double rate = u->generate_seconds > 0 && u->generated_tokens ? (double)(u->generated_tokens - 1) / u->generate_seconds : 0;
     if (!c->o->quiet)
-        chat_note(c, "%zu tokens, %.1f t/s; prompt %zu (%zu cached) in %s%s", u->generated_tokens, rate, u->prompt_tokens, u->cached_tokens,
+        chat_note(c, "%zu tokens, %.1f t/s%s; prompt %zu (%zu cached) in %s%s", u->generated_tokens, rate, guesses, u->prompt_tokens, u->cached_tokens,
                   show_duration(u->prompt_seconds).text, r->finish == FINISH_CANCELLED ? "; stopped" : "");
     if (r->finish == FINISH_LENGTH && u->prompt_tokens + u->generated_tokens >= context)
         chat_note(c, "the context is full (%zu tokens) and the answer is cut: /clear starts over, /undo goes back, --ctx gives more room", context);
@@ -133,10 +135,12 @@ static void explain(err *e) {
 static bool generate(chat *c, const token_list *prompt, turn *t, generate_result *r, err *e) {
     const sampling_options *s = &c->o->sampling;
     generate_options g = { .prompt = prompt->ids, .n_prompt = prompt->n, .max_tokens = (size_t)s->max_tokens, .stop = s->stop.items,
-                           .n_stop = s->stop.n, .ignore_stop = s->ignore_eos, .no_prefix_cache = s->no_cache, .on_text = on_text,
+                           .n_stop = s->stop.n, .dry_breakers = s->dry_breakers.items, .n_dry_breakers = s->dry_breakers.n, .ignore_stop = s->ignore_eos, .no_prefix_cache = s->no_cache, .on_text = on_text,
                            .on_token = on_token, .ctx = t };
     logit_bias *bias = NULL;
-    bool ok = sampling_params(s, c->options, &c->llm->defaults, &g.sample, &bias, e) && llm_generate(c->llm, &g, r, e);
+    g.grammar = sampling_grammar(s, c->llm, e);
+    bool ok = !e->code && sampling_params(s, c->options, &c->llm->defaults, &g.sample, &bias, e) && llm_generate(c->llm, &g, r, e);
+    grammar_unref(g.grammar);
     free(bias);
     think_end(&t->think);
     if (t->folded) show_fold(t, true);

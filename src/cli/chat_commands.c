@@ -144,9 +144,10 @@ static void do_think(chat *c, const char *text) {
 static void do_stats(chat *c, const char *text) {
     (void)text;
     engine_stats s = engine_stats_now(c->llm->engine);
-    out_printf("  turns %zu, generated %zu tokens (%.1f t/s)\n  engine: %llu steps, %llu prompt tokens, %llu generated, %llu cached, %llu preemptions\n",
+    out_printf("  turns %zu, generated %zu tokens (%.1f t/s)\n  engine: %llu steps, %llu prompt tokens, %llu generated, %llu of %llu guesses right, %llu cached, %llu preemptions\n",
                c->turns, c->generated, c->generate_seconds > 0 ? (double)c->generated / c->generate_seconds : 0.0, (unsigned long long)s.steps,
-               (unsigned long long)s.prompt_tokens, (unsigned long long)s.generated_tokens, (unsigned long long)s.cached_tokens,
+               (unsigned long long)s.prompt_tokens, (unsigned long long)s.generated_tokens, (unsigned long long)s.accepted_tokens,
+               (unsigned long long)s.guessed_tokens, (unsigned long long)s.cached_tokens,
                (unsigned long long)s.preemptions);
 }
 

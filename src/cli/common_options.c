@@ -25,6 +25,8 @@ static const opt_row engine_rows[] = {
     { "cache-type", 0, OPT_CHOICE, AT(cache_type), "f16", NULL, CACHE_TYPES, 0, 0, "format of the KV cache; q8_0 takes half the memory" },
     { "cache-tokens", 0, OPT_SIZE, AT(cache_tokens), "0", "TOKENS", NULL, 0, 1e9, "room of the KV cache for all sequences together; 0: one context" },
     { "batch", 'b', OPT_INT, AT(batch), "0", "ROWS", NULL, 0, 65536, "prompt tokens computed at once; 0: 512. Never changes a result" },
+    { "speculate", 0, OPT_INT, AT(speculate), "16", "N", NULL, 0, SPECULATE_MOST, "guess up to N tokens ahead from what the text has said before, and compute them together: faster where it repeats itself; 0: off. Never changes a result" },
+    { "draft", 0, OPT_TEXT, AT(draft), NULL, "PATH", NULL, 0, 0, "a smaller model with the same vocabulary that guesses ahead where the text does not; never changes a result" },
     { "exact", 0, OPT_FLAG, AT(exact), "off", NULL, NULL, 0, 0, "f32 activations, as held against other implementations; slower" },
     { "backend", 0, OPT_TEXT, AT(backend), NULL, "NAME", NULL, 0, 0, "where to compute; `pingti doctor` lists what there is" },
     { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this (8G, 512M), the weights' pages included; 0: what the machine has available" },
@@ -47,10 +49,27 @@ static const opt_row sampling_rows[] = {
     { "repeat-last", 0, OPT_INT, AT(repeat_last), "64", "N", NULL, 1, 1e9, "how many tokens back --repeat-penalty looks" },
     { "presence-penalty", 0, OPT_REAL, AT(presence_penalty), NULL, "X", NULL, -100, 100, "taken from tokens that the answer has already" },
     { "frequency-penalty", 0, OPT_REAL, AT(frequency_penalty), NULL, "X", NULL, -100, 100, "taken once for each time the answer has them" },
+    { "typical-p", 0, OPT_REAL, AT(typical_p), NULL, "P", NULL, 0, 1, "choose among tokens that are about as surprising as expected, as many as reach this probability; 1: off" },
+    { "xtc-probability", 0, OPT_REAL, AT(xtc_probability), NULL, "P", NULL, 0, 1, "how often the likeliest tokens are left out, all but the least likely of them; 0: off" },
+    { "xtc-threshold", 0, OPT_REAL, AT(xtc_threshold), "0.1", "P", NULL, 0, 1, "with --xtc-probability: how likely a token must be to count among them" },
+    { "dynatemp-range", 0, OPT_REAL, AT(dynatemp_range), NULL, "T", NULL, 0, 100, "the temperature moves so far below and above --temp, higher where the model is unsure; 0: off" },
+    { "dynatemp-exp", 0, OPT_REAL, AT(dynatemp_exp), "1", "X", NULL, 0, 100, "with --dynatemp-range: the curve between them; above 1: mostly low" },
+    { "temp-last", 0, OPT_FLAG, AT(temp_last), "off", NULL, NULL, 0, 0, "apply the temperature after the cuts, as llama.cpp does, not before" },
+    { "mirostat", 0, OPT_INT, AT(mirostat), "0", "1|2", NULL, 0, 2, "steer the surprise of the text, by version 1 or 2, in place of top-k, top-p, min-p, typical and XTC; 0: off" },
+    { "mirostat-tau", 0, OPT_REAL, AT(mirostat_tau), "5", "BITS", NULL, 0, 100, "with --mirostat: the surprise of a token that is aimed at" },
+    { "mirostat-eta", 0, OPT_REAL, AT(mirostat_eta), "0.1", "X", NULL, 0, 1, "with --mirostat: how fast it is followed" },
+    { "dry-multiplier", 0, OPT_REAL, AT(dry_multiplier), "0", "X", NULL, 0, 100, "DRY: make tokens less likely that would go on with a repetition; 0: off, 0.8 is usual" },
+    { "dry-base", 0, OPT_REAL, AT(dry_base), "1.75", "X", NULL, 1, 100, "with --dry-multiplier: how fast that grows with the length of the repetition" },
+    { "dry-allowed-length", 0, OPT_INT, AT(dry_allowed), "2", "N", NULL, 1, 1e6, "with --dry-multiplier: repetitions shorter than this are free" },
+    { "dry-last", 0, OPT_INT, AT(dry_last), "0", "N", NULL, 0, 1e9, "with --dry-multiplier: how many tokens back it looks; 0: to the beginning" },
+    { "dry-breaker", 0, OPT_LIST, AT(dry_breakers), NULL, "TEXT", NULL, 0, 0, "with --dry-multiplier: repetitions end at this text; may be given several times; not given: line end, colon, quote, star" },
     { "seed", 0, OPT_INT, AT(seed), NULL, "N", NULL, 0, 9e18, "the same seed gives the same text; not given: a new one each time, shown at the end" },
     { "stop", 0, OPT_LIST, AT(stop), NULL, "TEXT", NULL, 0, 0, "end before this text; may be given several times" },
     { "logit-bias", 0, OPT_LIST, AT(logit_bias), NULL, "ID=X", NULL, 0, 0, "add X to the logit of token ID; -100 forbids it; may be given several times" },
     { "logprobs", 0, OPT_INT, AT(logprobs), NULL, "N", NULL, 0, SAMPLE_MAX_LOGPROBS, "log probability of each token, and of the N likeliest instead" },
+    { "grammar", 0, OPT_TEXT, AT(grammar), NULL, "FILE|TEXT", NULL, 0, 0, "the answer follows this GBNF grammar, in a file or as text with ::=" },
+    { "json-schema", 0, OPT_TEXT, AT(json_schema), NULL, "FILE|TEXT", NULL, 0, 0, "the answer is JSON that is valid under this schema, in a file or as text that begins with {" },
+    { "json-compact", 0, OPT_FLAG, AT(json_compact), "off", NULL, NULL, 0, 0, "with --json-schema: no white space between the parts of the JSON" },
     { "ignore-eos", 0, OPT_FLAG, AT(ignore_eos), "off", NULL, NULL, 0, 0, "go on where the model would end" },
     { "no-cache", 0, OPT_FLAG, AT(no_cache), "off", NULL, NULL, 0, 0, "do not reuse computed prefixes (never changes a result)" },
 };
@@ -94,6 +113,26 @@ bool engine_runner_options(const engine_options *o, runner_options *out, err *e)
     return engine_packed_dir(o, out->place.dir, sizeof out->place.dir, e);
 }
 
+static void list_params(const sampling_options *o, const opt_state *s, sample_params *out) {
+    if (opt_given(s, "typical-p")) out->typical_p = (float)o->typical_p;
+    if (opt_given(s, "xtc-probability")) out->xtc_probability = (float)o->xtc_probability;
+    if (opt_given(s, "dynatemp-range")) out->dynamic_range = (float)o->dynatemp_range;
+    out->xtc_threshold = (float)o->xtc_threshold;
+    out->dynamic_exponent = (float)o->dynatemp_exp;
+    out->temperature_last = o->temp_last;
+    out->mirostat = (int)o->mirostat;
+    out->mirostat_tau = (float)o->mirostat_tau;
+    out->mirostat_eta = (float)o->mirostat_eta;
+    out->dry = (dry_params){ (float)o->dry_multiplier, (float)o->dry_base, (uint32_t)o->dry_allowed, (uint32_t)o->dry_last, NULL };
+}
+
+/* Mirostat takes the place of the model's own cuts; of those that were asked for it does not, and sample_check says so. */
+static void drop_default_cuts(const opt_state *s, sample_params *out) {
+    if (!opt_given(s, "top-k")) out->top_k = 0;
+    if (!opt_given(s, "top-p")) out->top_p = 0;
+    if (!opt_given(s, "min-p")) out->min_p = 0;
+}
+
 static bool parse_bias(const char *text, logit_bias *b, err *e) {
     char id[24];
     const char *eq = strchr(text, '=');
@@ -131,6 +170,8 @@ bool sampling_params(const sampling_options *o, const opt_state *s, const sample
     if (opt_given(s, "repeat-penalty")) out->repeat_penalty = (float)o->repeat_penalty;
     if (opt_given(s, "presence-penalty")) out->presence_penalty = (float)o->presence_penalty;
     if (opt_given(s, "frequency-penalty")) out->frequency_penalty = (float)o->frequency_penalty;
+    list_params(o, s, out);
+    if (out->mirostat) drop_default_cuts(s, out);
     out->repeat_last = (uint32_t)o->repeat_last;
     out->seed = opt_given(s, "seed") ? (uint64_t)o->seed : draw_seed();
     out->want_logprob = opt_given(s, "logprobs");
@@ -159,13 +200,13 @@ void say_placed(const placement *p) {
 }
 
 llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof, err *e) {
-    runner_options ro;
+    llm_options lo = { .no_guesses = !o->speculate, .most_guesses = (size_t)o->speculate, .draft = o->draft };
     progress packing = { .quiet = quiet };
-    if (!engine_runner_options(o, &ro, e)) return NULL;
-    ro.prof = prof;
-    ro.place.progress = packing_moved;
-    ro.place.progress_ctx = &packing;
-    llm *l = llm_open(path, &ro, e);
+    if (!engine_runner_options(o, &lo.run, e)) return NULL;
+    lo.run.prof = prof;
+    lo.run.place.progress = packing_moved;
+    lo.run.place.progress_ctx = &packing;
+    llm *l = llm_open(path, &lo, e);
     if (packing.what) progress_end(&packing);
     if (!l) return NULL;
     if (!quiet) say_placed(runner_placement(engine_runner(l->engine)));

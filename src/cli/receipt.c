@@ -71,9 +71,9 @@ json_t *receipt_template(const llm *l) {
     return l->template_source ? json_string(digest_of(l->template_source, strlen(l->template_source)).text) : json_null();
 }
 
-bool receipt_possible(const receipt_options *o, const generate_options *g, err *e) {
+bool receipt_possible(const receipt_options *o, const generate_options *g, const grammar_source *grammar, err *e) {
     if (!o->file) return (!o->private && !o->text) || err_set(e, ERR_USAGE, "no receipt is written") || err_hint(e, "--receipt FILE says where to");
-    json_t *parameters = receipt_parameters(g, e);
+    json_t *parameters = receipt_parameters(g, grammar, e);
     json_decref(parameters);
     return parameters != NULL;
 }
@@ -108,21 +108,21 @@ static bool write_file(const char *path, const char *text, err *e) {
     return ok;
 }
 
-static json_t *whole_receipt(const receipt_options *o, const llm *l, const generate_options *g, const prompt_form *form, const generate_result *r, receipt_notes *n, bool quiet, err *e) {
+static json_t *whole_receipt(const receipt_options *o, const llm *l, const generate_options *g, const grammar_source *grammar, const prompt_form *form, const generate_result *r, receipt_notes *n, bool quiet, err *e) {
     model_files files;
     if (!model_files_digest(&files, l->source, true, quiet, e)) return NULL;
     json_t *build = receipt_build(e), *j = NULL;
     if (build)
         j = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "model", receipt_model(l->source->path, &files), "template", receipt_template(l), "build", build, "engine",
-                      receipt_engine(engine_runner(l->engine)), "parameters", receipt_parameters(g, e), "prompt", prompt_json(o, g, form), "output", receipt_output(n, r->finish));
+                      receipt_engine(engine_runner(l->engine)), "parameters", receipt_parameters(g, grammar, e), "prompt", prompt_json(o, g, form), "output", receipt_output(n, r->finish));
     model_files_free(&files);
     if (j) receipt_seal(j);
     return j;
 }
 
-bool receipt_write(const receipt_options *o, const llm *l, const generate_options *g, const prompt_form *form, const generate_result *r, receipt_notes *n, bool quiet, err *e) {
+bool receipt_write(const receipt_options *o, const llm *l, const generate_options *g, const grammar_source *grammar, const prompt_form *form, const generate_result *r, receipt_notes *n, bool quiet, err *e) {
     if (r->finish == FINISH_CANCELLED) return err_set(e, ERR_CANCELLED, "no receipt is written: the answer was cancelled") || err_where(e, "%s", o->file);
-    json_t *j = whole_receipt(o, l, g, form, r, n, quiet, e);
+    json_t *j = whole_receipt(o, l, g, grammar, form, r, n, quiet, e);
     if (!j) return false;
     char *text = json_dumps(j, JSON_INDENT(1) | JSON_SORT_KEYS);
     bool ok = text ? write_file(o->file, text, e) : err_set(e, ERR_MEMORY, "no memory for the receipt");

@@ -38,6 +38,6 @@ json_t *receipt_build(err *e);
 json_t *receipt_template(const llm *l);
 
 /* Refuses, before anything is computed, what could not be written afterwards. */
-bool receipt_possible(const receipt_options *o, const generate_options *g, err *e);
-bool receipt_write(const receipt_options *o, const llm *l, const generate_options *g, const prompt_form *form, const generate_result *r, receipt_notes *n, bool quiet, err *e);
+bool receipt_possible(const receipt_options *o, const generate_options *g, const grammar_source *grammar, err *e);
+bool receipt_write(const receipt_options *o, const llm *l, const generate_options *g, const grammar_source *grammar, const prompt_form *form, const generate_result *r, receipt_notes *n, bool quiet, err *e);
 #endif

@@ -97,7 +97,7 @@ static bool open_model(replay *r, const char *path, err *e) {
     ro->memory_limit = eo.memory_limit;
     ro->place.limit = 32ull << 30;
     if (!engine_packed_dir(&eo, ro->place.dir, sizeof ro->place.dir, e)) return false;
-    r->l = llm_open(path, ro, e);
+    r->l = llm_open(path, &(llm_options){ .run = *ro }, e); /* guesses never change a result */
     if (r->l) interrupt_watch(r->l->engine);
     return r->l != NULL;
 }
@@ -152,8 +152,11 @@ static bool compute(replay *r, err *e) {
     g.on_token = on_token;
     g.on_text = on_text;
     g.ctx = r;
+    if ((r->request.grammar.gbnf || r->request.grammar.schema) && !(g.grammar = grammars_get(r->l->grammars, &r->request.grammar, e))) return err_context(e, "compiling the receipt's grammar");
     receipt_notes_begin(&r->notes, false);
-    if (!llm_generate(r->l, &g, &result, e)) return false;
+    bool ok = llm_generate(r->l, &g, &result, e);
+    grammar_unref(g.grammar);
+    if (!ok) return false;
     if (result.finish == FINISH_CANCELLED) return err_set(e, ERR_CANCELLED, "interrupted");
     json_t *output = receipt_output(&r->notes, result.finish);
     compare(r, "tokens", said(r, "output", "digest"), json_string_value(js_get(output, "digest")), true);

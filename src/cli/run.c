@@ -18,7 +18,7 @@ typedef struct run_options {
     sampling_options sampling;
     receipt_options receipt;
     const char *file, *system;
-    bool chat, special, show_special, json, stream_json, quiet;
+    bool chat, heal, special, show_special, json, stream_json, quiet;
 } run_options;
 
 #define AT(member) offsetof(run_options, member)
@@ -26,6 +26,7 @@ static const opt_row rows[] = {
     { "file", 'f', OPT_TEXT, AT(file), NULL, "FILE", NULL, 0, 0, "read the prompt from a file" },
     { "chat", 0, OPT_FLAG, AT(chat), "off", NULL, NULL, 0, 0, "the prompt is a question: use the model's chat template" },
     { "system", 's', OPT_TEXT, AT(system), NULL, "TEXT", NULL, 0, 0, "instructions before the question (with --chat)" },
+    { "heal", 0, OPT_FLAG, AT(heal), "off", NULL, NULL, 0, 0, "the prompt may end within a word: its last token is taken back and the answer begins with any token that goes on from there" },
     { "special", 0, OPT_FLAG, AT(special), "off", NULL, NULL, 0, 0, "control tokens spelled in the prompt become them; otherwise they are plain text" },
     { "show-special", 0, OPT_FLAG, AT(show_special), "off", NULL, NULL, 0, 0, "show control tokens in the answer" },
     { "json", 0, OPT_FLAG, AT(json), "off", NULL, NULL, 0, 0, "one JSON object at the end instead of text" },
@@ -43,6 +44,8 @@ typedef struct run_flow {
     bool wants_logprobs;
     bool mid_line;     /* the text on standard output does not end a line */
     receipt_notes notes;
+    grammar_source grammar;
+    char *grammar_text; /* what `grammar` borrows, where it was a file */
 } run_flow;
 
 /* ---- answer ---- */
@@ -101,16 +104,22 @@ static void print_statistics(const generate_result *r, const sample_params *p) {
     fprintf(stderr, "%sprompt %zu tokens, %.1f t/s; generated %zu, %.1f t/s; cached %zu; ended: %s", term_seq(2, TERM_DIM), u->prompt_tokens,
             rate(fresh, u->prompt_seconds), u->generated_tokens,
             rate(u->generated_tokens ? u->generated_tokens - 1 : 0, u->generate_seconds), u->cached_tokens, receipt_finish_name(r->finish));
+    if (r->healed) fprintf(stderr, "; healed %zu bytes", r->healed);
+    if (u->guessed_tokens) fprintf(stderr, "; guessed %zu of %zu rightly", u->accepted_tokens, u->guessed_tokens);
+    if (u->forced_tokens) fprintf(stderr, "; forced by the grammar %zu", u->forced_tokens);
     if (p->temperature > 0) fprintf(stderr, "; seed %llu", (unsigned long long)p->seed);
     fprintf(stderr, "%s\n", term_seq(2, TERM_PLAIN));
 }
 
 static json_t *result_json(const run_flow *f, const generate_result *r, const sample_params *p) {
     const request_usage *u = &r->usage;
-    json_t *j = json_pack("{s:o, s:s, s:{s:I, s:I, s:I, s:f, s:f}}", "text", out_json_text(buf_str(&f->text), f->text.len), "finish",
+    json_t *j = json_pack("{s:o, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:f, s:f}}", "text", out_json_text(buf_str(&f->text), f->text.len), "finish",
                           receipt_finish_name(r->finish), "usage", "prompt_tokens", (json_int_t)u->prompt_tokens, "cached_tokens",
-                          (json_int_t)u->cached_tokens, "generated_tokens", (json_int_t)u->generated_tokens, "prompt_seconds",
-                          u->prompt_seconds, "generate_seconds", u->generate_seconds);
+                          (json_int_t)u->cached_tokens, "generated_tokens", (json_int_t)u->generated_tokens, "guessed_tokens",
+                          (json_int_t)u->guessed_tokens, "accepted_tokens", (json_int_t)u->accepted_tokens, "prompt_seconds", u->prompt_seconds, "generate_seconds", u->generate_seconds);
+    if (f->o->sampling.grammar || f->o->sampling.json_schema)
+        json_object_set_new(json_object_get(j, "usage"), "forced_tokens", json_integer((json_int_t)u->forced_tokens));
+    if (f->o->heal) json_object_set_new(j, "healed", json_integer((json_int_t)r->healed));
     if (r->stop_string) json_object_set_new(j, "stop_string", json_string(r->stop_string));
     if (p->temperature > 0) json_object_set_new(j, "seed", json_integer((json_int_t)p->seed));
     if (f->logprobs) json_object_set(j, "logprobs", f->logprobs);
@@ -127,11 +136,15 @@ static int report(const run_flow *f, const generate_result *r, const sample_para
     return r->finish == FINISH_CANCELLED || interrupt_seen() ? EXIT_INTERRUPTED : EXIT_OK;
 }
 
+static bool prepare_grammar(run_flow *f, generate_options *g, err *e) {
+    return sampling_grammar_source(&f->o->sampling, &f->grammar, &f->grammar_text, e) && sampling_grammar_compile(&f->o->sampling, f->l, &f->grammar, &g->grammar, e);
+}
+
 static int write_receipt(run_flow *f, const generate_options *g, const generate_result *r, int status) {
     const run_options *o = f->o;
     err e = { 0 };
     const prompt_form form = { .chat = o->chat, .special = o->special };
-    if (!o->receipt.file || receipt_write(&o->receipt, f->l, g, &form, r, &f->notes, o->quiet, &e)) return status;
+    if (!o->receipt.file || receipt_write(&o->receipt, f->l, g, &f->grammar, &form, r, &f->notes, o->quiet, &e)) return status;
     int failed = cli_fail(&e);
     return status == EXIT_OK ? failed : status;
 }
@@ -139,7 +152,8 @@ static int write_receipt(run_flow *f, const generate_options *g, const generate_
 static int answer(const run_options *o, const opt_state *s, llm *l, const token_list *prompt, err *e) {
     run_flow f = { .o = o, .l = l };
     generate_options g = { .prompt = prompt->ids, .n_prompt = prompt->n, .max_tokens = (size_t)o->sampling.max_tokens,
-                           .stop = o->sampling.stop.items, .n_stop = o->sampling.stop.n, .ignore_stop = o->sampling.ignore_eos,
+                           .stop = o->sampling.stop.items, .n_stop = o->sampling.stop.n, .heal = o->heal,
+                           .dry_breakers = o->sampling.dry_breakers.items, .n_dry_breakers = o->sampling.dry_breakers.n, .ignore_stop = o->sampling.ignore_eos,
                            .no_prefix_cache = o->sampling.no_cache, .show_control = o->show_special, .on_text = on_text, .on_token = on_token, .ctx = &f };
     generate_result r = { 0 };
     logit_bias *bias = NULL;
@@ -148,10 +162,13 @@ static int answer(const run_options *o, const opt_state *s, llm *l, const token_
     receipt_notes_begin(&f.notes, o->receipt.text);
     f.wants_logprobs = g.sample.want_logprob;
     if (f.wants_logprobs && (o->json || o->stream_json)) f.logprobs = json_array();
-    status = receipt_possible(&o->receipt, &g, e) && llm_generate(l, &g, &r, e) ? write_receipt(&f, &g, &r, report(&f, &r, &g.sample)) : cli_fail(e);
+    status = prepare_grammar(&f, &g, e) && receipt_possible(&o->receipt, &g, &f.grammar, e) && llm_generate(l, &g, &r, e) ?
+                 write_receipt(&f, &g, &r, report(&f, &r, &g.sample)) : cli_fail(e);
     json_decref(f.logprobs);
     buf_free(&f.text);
     receipt_notes_free(&f.notes);
+    grammar_unref(g.grammar);
+    free(f.grammar_text);
     free(bias);
     return status;
 }
@@ -165,6 +182,11 @@ static int run(const void *options, opt_state *s) {
     int status;
     const char *path = choice_path(s, &o->choice, NULL, &e);
     if (!path) return cli_fail(&e);
+    if (o->heal && o->chat) {
+        err_set(&e, ERR_USAGE, "--heal is for a plain prompt");
+        err_hint(&e, "the chat template ends the question; leave out --heal or --chat");
+        return cli_fail(&e);
+    }
     interrupt_patience(1);
     if (o->engine.memory_plan) return print_memory_plan(path, &o->engine, o->json);
     profile timed = profile_start(&o->engine);

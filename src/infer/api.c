@@ -36,9 +36,10 @@ static bool cache_type_of(const char *name, dtype *t, err *e) {
 pt_engine *pt_open(const char *path, const pt_options *options, pt_error *error) {
     static const pt_options defaults;
     const pt_options *o = options ? options : &defaults;
-    runner_options ro = { .threads = o->threads, .context = o->context, .backend = o->backend, .precision = o->exact ? PRECISION_EXACT : PRECISION_FAST };
+    llm_options lo = { .run = { .threads = o->threads, .context = o->context, .backend = o->backend, .precision = o->exact ? PRECISION_EXACT : PRECISION_FAST },
+                       .draft = o->draft, .no_guesses = o->guesses < 0, .most_guesses = o->guesses > 0 ? (size_t)o->guesses : 0 };
     err e = { 0 };
-    llm *l = path && cache_type_of(o->cache_type, &ro.cache_type, &e) ? llm_open(path, &ro, &e) : NULL;
+    llm *l = path && cache_type_of(o->cache_type, &lo.run.cache_type, &e) ? llm_open(path, &lo, &e) : NULL;
     if (!path) err_set(&e, ERR_USAGE, "no path was given");
     if (!l) return give_error(&e, error), NULL;
     pt_engine *engine = mem_must(1, sizeof *engine);
@@ -116,7 +117,18 @@ static bool pass_on(void *ctx, const char *text, size_t n) {
 
 static sample_params params_of(const pt_params *p) {
     return (sample_params){ .temperature = p->temperature, .top_k = p->top_k, .top_p = p->top_p, .min_p = p->min_p, .repeat_penalty = p->repeat_penalty,
-                            .presence_penalty = p->presence_penalty, .frequency_penalty = p->frequency_penalty, .seed = p->seed };
+                            .presence_penalty = p->presence_penalty, .frequency_penalty = p->frequency_penalty, .seed = p->seed,
+                            .typical_p = p->typical_p, .xtc_probability = p->xtc_probability, .xtc_threshold = p->xtc_threshold,
+                            .dynamic_range = p->dynamic_range, .dynamic_exponent = p->dynamic_exponent, .temperature_last = p->temperature_last != 0,
+                            .mirostat = p->mirostat, .mirostat_tau = p->mirostat_tau, .mirostat_eta = p->mirostat_eta,
+                            .dry = { p->dry_multiplier, p->dry_base, p->dry_allowed_length, p->dry_last, NULL } };
+}
+
+/* NULL without an error: none is wanted. */
+static grammar *grammar_of(const pt_engine *engine, const pt_params *p, err *e) {
+    const char *text = p->grammar ? p->grammar : p->json_schema;
+    grammar_source s = { .gbnf = p->grammar, .schema = p->json_schema, .n = text ? strlen(text) : 0 };
+    return text ? grammars_get(engine->l->grammars, &s, e) : NULL;
 }
 
 pt_code pt_generate(pt_engine *engine, const pt_tokens *prompt, const pt_params *params, pt_callback on_text, void *user, pt_result *result,
@@ -125,13 +137,18 @@ pt_code pt_generate(pt_engine *engine, const pt_tokens *prompt, const pt_params 
     const pt_params *p = params ? params : &defaults;
     text_sink sink = { on_text, user };
     generate_options o = { .prompt = prompt->ids, .n_prompt = prompt->n, .max_tokens = p->max_tokens, .sample = params_of(p), .stop = p->stop,
-                           .n_stop = p->n_stop, .on_text = pass_on, .ctx = &sink };
+                           .n_stop = p->n_stop, .on_text = pass_on, .ctx = &sink, .dry_breakers = p->dry_breakers, .n_dry_breakers = p->n_dry_breakers,
+                           .heal = p->heal != 0 };
     generate_result r;
     err e = { 0 };
-    if (!llm_generate(engine->l, &o, &r, &e)) return give_error(&e, error);
+    o.grammar = grammar_of(engine, p, &e);
+    bool ok = !e.code && llm_generate(engine->l, &o, &r, &e);
+    grammar_unref(o.grammar);
+    if (!ok) return give_error(&e, error);
     pt_finish why = r.finish == FINISH_STOP ? PT_FINISH_STOP : r.finish == FINISH_LENGTH ? PT_FINISH_LENGTH : PT_FINISH_CANCELLED;
     if (result)
-        *result = (pt_result){ why, r.usage.prompt_tokens, r.usage.cached_tokens, r.usage.generated_tokens, r.usage.prompt_seconds, r.usage.generate_seconds };
+        *result = (pt_result){ why, r.usage.prompt_tokens, r.usage.cached_tokens, r.usage.generated_tokens, r.usage.prompt_seconds, r.usage.generate_seconds,
+                               r.usage.guessed_tokens, r.usage.accepted_tokens, r.usage.forced_tokens };
     if (why != PT_FINISH_CANCELLED) return PT_OK;
     err_set(&e, ERR_CANCELLED, "the generation was cancelled");
     return give_error(&e, error);

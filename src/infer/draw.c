@@ -204,16 +204,41 @@ static goal to_exceed(double share, uint64_t mass) {
     return (goal){ .mass = most < (double)mass ? (uint64_t)most : mass - 1 };
 }
 
+/* Where top-k and top-p end among the collected. */
+static place last_that_stays(const draw_rule *rule, size_t kept, const draw_scratch *s) {
+    place last = { .count = kept, .mass = all_mass(s) };
+    goal g = { .k = rule->top_k };
+    if (g.k && kept > g.k) last = find(s, kept, &g);
+    if (!(rule->top_p > 0 && rule->top_p < 1)) return last;
+    g = to_reach(rule->top_p, last.mass);
+    return find(s, kept, &g);
+}
+
 int32_t draw_token(const draw_rule *rule, const float *logits, size_t n, double r, draw_scratch *s) {
     size_t kept = collect(rule, logits, n, s);
     if (!kept) return draw_greedy(logits, n); /* infinities: no weight is a number */
-    uint64_t mass = all_mass(s);
-    goal g = { .k = rule->top_k };
-    if (g.k && kept > g.k) mass = find(s, kept, &g).mass;
-    if (rule->top_p > 0 && rule->top_p < 1) {
-        g = to_reach(rule->top_p, mass);
-        mass = find(s, kept, &g).mass;
-    }
-    g = to_exceed(r, mass);
+    goal g = to_exceed(r, last_that_stays(rule, kept, s).mass);
     return find(s, kept, &g).id;
+}
+
+/* One pass of a radix sort, stable: what is equal stays in order of id. */
+static void sort_pass(const draw_candidate *from, draw_candidate *to, size_t n, int shift) {
+    enum { BITS = 10 };
+    size_t start[(1 << BITS) + 1] = { 0 };
+    for (size_t i = 0; i < n; i++) start[(key_of(from[i].p) >> shift & ((1 << BITS) - 1)) + 1]++;
+    for (size_t i = 0; i < 1 << BITS; i++) start[i + 1] += start[i];
+    for (size_t i = 0; i < n; i++) to[start[key_of(from[i].p) >> shift & ((1 << BITS) - 1)]++] = from[i];
+}
+
+size_t draw_list(const draw_rule *rule, const float *logits, size_t n, draw_scratch *s, draw_candidate **list, draw_candidate **spare) {
+    size_t kept = collect(rule, logits, n, s), stay = kept ? last_that_stays(rule, kept, s).count : 0;
+    for (int shift = 0; shift < 30; shift += 10) { /* keys have 30 bits */
+        sort_pass(s->all, s->part, kept, shift);
+        draw_candidate *other = s->all;
+        s->all = s->part;
+        s->part = other;
+    }
+    *list = s->all;
+    *spare = s->part;
+    return stay;
 }

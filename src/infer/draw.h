@@ -32,6 +32,10 @@ typedef struct draw_scratch {
 bool draw_scratch_new(draw_scratch *s, size_t n_vocab, err *e);
 void draw_scratch_free(draw_scratch *s);
 
+/* What stays, in order, with its weights: for samplers that look at the whole list (cut.h). At least one, or none where no weight is a
+ * number. The list lies in the scratch; *spare is as much room again. */
+size_t draw_list(const draw_rule *rule, const float *logits, size_t n, draw_scratch *s, draw_candidate **list, draw_candidate **spare);
+
 int32_t draw_greedy(const float *logits, size_t n); /* the lowest id among the largest */
 int32_t draw_token(const draw_rule *rule, const float *logits, size_t n, double r, draw_scratch *s); /* 0 <= r < 1 */
 #endif

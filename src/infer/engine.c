@@ -1,5 +1,6 @@
 #include "infer/engine.h"
 #include "base/mem.h"
+#include "infer/constrain.h"
 #include "infer/request_impl.h"
 #include "infer/sched.h"
 #include <string.h>
@@ -17,12 +18,15 @@ struct engine {
     double (*clock)(void);
     sample_scratch *scratch;                       /* [threads] */
     request *asking[SCHED_MAX_RUNNING];            /* whose logits this step computed */
-    const float *logits;                           /* [asking, vocab] */
+    const float *logits;                           /* [rows asked for, vocab] */
+    size_t first_row[SCHED_MAX_RUNNING];           /* of each asking */
     engine_stats stats;
 };
 
 static void finish(engine *e, request *r, finish_reason why, const err *error) {
     seq_free(&r->s, runner_kv(e->r));
+    speculation_free(&r->guesses);
+    draft_forget(&e->sched.draft, r);
     request_end(r, why, error);
     request_unref(r);
 }
@@ -73,6 +77,12 @@ static bool is_stop(const request *r, int32_t id) {
     return false;
 }
 
+/* Whether the request has all its tokens with this one. */
+static finish_reason ends_with(const request *r, int32_t id) {
+    if (is_stop(r, id) || constrain_is_over(r)) return FINISH_STOP;
+    return r->answered == r->options.max_tokens ? FINISH_LENGTH : FINISH_NONE;
+}
+
 static void note_times(request *r) {
     double now = request_clock();
     if (!r->answered) {
@@ -85,30 +95,53 @@ static void note_times(request *r) {
 }
 
 /* Sequences choose their tokens independently of one another: one task each. Handing the token over is part of it, since waking
- * a reader may cost as much as choosing. Touches nothing but the request. */
+ * a reader may cost as much as choosing. Touches nothing but the request. A guess that was drawn makes the next row's logits those of
+ * the text as it goes on. */
 static void answer_task(void *ctx, size_t i, int worker) {
     engine *e = ctx;
     request *r = e->asking[i];
-    size_t vocab = runner_model(e->r)->spec.vocab;
-    sampled t = sample_token(&r->options.sample, e->logits + i * vocab, vocab, e->n_known, r->s.tokens, r->s.n, r->options.n_prompt, &e->scratch[worker]);
-    note_times(r);
-    seq_push(&r->s, t.id);
-    request_put(r, &t);
+    size_t vocab = runner_model(e->r)->spec.vocab, guesses = r->s.n_proposed, n = r->s.n - guesses;
+    const float *logits = e->logits + e->first_row[i] * vocab;
+    bool right = true;
+    for (r->n_drawn = r->n_right = 0; right && r->n_drawn <= guesses; logits += vocab) {
+        sampled t;
+        r->failed = !constrain_token(r, logits, vocab, e->n_known, r->s.tokens, n + r->n_drawn, &e->scratch[worker], &t);
+        if (r->failed) return;
+        note_times(r);
+        request_put(r, &t);
+        r->drawn = t.id;
+        right = r->n_drawn < guesses && r->s.tokens[n + r->n_drawn] == t.id;
+        r->n_right += right;
+        r->n_drawn++;
+        if (ends_with(r, t.id)) return;
+    }
 }
 
-/* Whether the request has all its tokens; it ends then. */
-static bool ends(engine *e, request *r) {
-    bool stop = is_stop(r, r->s.tokens[r->s.n - 1]), full = r->answered == r->options.max_tokens;
-    if (stop || full) finish(e, r, stop ? FINISH_STOP : FINISH_LENGTH, NULL);
-    return stop || full;
+/* Guesses become tokens as far as they were drawn. Whether the request has all its tokens; it ends then. */
+static bool settle(engine *e, request *r) {
+    size_t guesses = r->s.n_proposed;
+    r->usage.guessed_tokens += guesses;
+    r->usage.accepted_tokens += r->n_right;
+    speculation_learn(&r->guesses, r->n_right, r->n_right < r->n_drawn && r->n_right < guesses);
+    if (r->failed) return finish(e, r, FINISH_ERROR, &r->error), true;
+    seq_settle(&r->s, runner_kv(e->r), r->n_drawn - 1);
+    seq_push(&r->s, r->drawn);
+    finish_reason why = ends_with(r, r->drawn);
+    if (why) finish(e, r, why, NULL);
+    return why != FINISH_NONE;
 }
 
+/* What a step has brought, while its requests still live. */
 static void count_step(engine *e, const sched_step *s) {
     pthread_mutex_lock(&e->lock);
     e->stats.steps++;
-    for (size_t i = 0; i < s->n; i++)
-        if (s->requests[i]->answered) e->stats.generated_tokens++;
-        else e->stats.prompt_tokens += s->slices[i].to - s->slices[i].from;
+    e->stats.guessed_tokens += s->guesses;
+    for (size_t i = 0; i < s->n; i++) {
+        const request *r = s->requests[i];
+        bool asked = s->slices[i].logits != LOGITS_NONE, begins = r->answered == (asked ? r->n_drawn : 0);
+        if (begins) e->stats.prompt_tokens += s->slices[i].to - s->slices[i].from - r->s.n_proposed;
+        if (asked) e->stats.generated_tokens += r->n_drawn, e->stats.accepted_tokens += r->n_right;
+    }
     e->stats.decode_steps += s->decodes > 0;
     e->stats.decode_rows += s->decodes;
     if (s->decodes && s->prompt_rows > e->stats.longest_chunk_beside_decodes) e->stats.longest_chunk_beside_decodes = s->prompt_rows;
@@ -119,21 +152,31 @@ static void count_step(engine *e, const sched_step *s) {
     pthread_mutex_unlock(&e->lock);
 }
 
+/* Every sequence whose logits were computed gets its tokens. */
+static void answer(engine *e, const sched_step *s) {
+    size_t n = 0, row = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->slices[i].logits == LOGITS_NONE) continue;
+        e->first_row[n] = row;
+        row += 1 + s->slices[i].s->n_proposed;
+        e->asking[n++] = s->requests[i];
+    }
+    pool_run(runner_pool(e->r), n, answer_task, e);
+    count_step(e, s);
+    for (size_t i = 0; i < n; i++)
+        if (settle(e, e->asking[i])) sched_remove(&e->sched, e->asking[i]);
+}
+
 /* False: nothing could run (no pages for the waiting, every reader slow). */
 static bool run_step(engine *e) {
     double began = e->clock();
     sched_step *s = sched_next(&e->sched);
-    size_t n = 0;
+    double chosen = e->clock();
     if (!s->n) return false;
     e->logits = runner_step(e->r, s->slices, s->n, NULL);
-    if (runner_gave_up(e->r)) return true;
-    count_step(e, s);
-    for (size_t i = 0; i < s->n; i++)
-        if (s->slices[i].logits != LOGITS_NONE) e->asking[n++] = s->requests[i];
-    pool_run(runner_pool(e->r), n, answer_task, e);
-    for (size_t i = 0; i < n; i++)
-        if (ends(e, e->asking[i])) sched_remove(&e->sched, e->asking[i]);
-    sched_took(&e->sched, e->clock() - began);
+    if (runner_gave_up(e->r)) return true; /* all of them are cancelled, their guesses with them */
+    answer(e, s);
+    sched_took(&e->sched, e->clock() - began, chosen - began);
     return true;
 }
 
@@ -182,16 +225,19 @@ static bool make_scratch(engine *e, err *why) {
     return true;
 }
 
-engine *engine_start_with_clock(runner *r, size_t n_known, double (*clock)(void), err *e) {
+engine *engine_start_with(runner *r, size_t n_known, const engine_setup *o, err *e) {
+    size_t most = o->most_guesses ? o->most_guesses : SPECULATE_MOST;
     engine *en = mem_must(1, sizeof *en);
     en->r = r;
     en->n_known = n_known;
-    en->clock = clock ? clock : request_clock;
+    en->clock = o->clock ? o->clock : request_clock;
     pthread_mutex_init(&en->lock, NULL);
     pthread_cond_init(&en->wake, NULL);
-    sched_init(&en->sched, runner_kv(r), r);
+    sched_init(&en->sched, runner_kv(r), r, o->no_guesses ? 0 : most < SPECULATE_MOST ? most : SPECULATE_MOST);
+    en->sched.text = o->text;
     runner_set_stop(r, step_is_unwanted, en);
-    if (make_scratch(en, e)) {
+    if (o->draft) runner_set_stop(o->draft, step_is_unwanted, en);
+    if ((!o->draft || draft_init(&en->sched.draft, o->draft, n_known, e)) && make_scratch(en, e)) {
         if (pthread_create(&en->thread, NULL, engine_main, en) == 0) return en;
         err_set(e, ERR_IO, "the system refuses another thread");
         err_hint(e, "free memory, or raise the limits of this process (ulimit -u for threads, ulimit -v for memory)");
@@ -200,7 +246,7 @@ engine *engine_start_with_clock(runner *r, size_t n_known, double (*clock)(void)
     return NULL;
 }
 
-engine *engine_start(runner *r, size_t n_known, err *e) { return engine_start_with_clock(r, n_known, NULL, e); }
+engine *engine_start(runner *r, size_t n_known, err *e) { return engine_start_with(r, n_known, &(engine_setup){ 0 }, e); }
 
 void engine_stop(engine *e) {
     if (!e) return;
@@ -226,6 +272,8 @@ static bool check_request(const engine *e, request *r, err *why) {
         return err_set(why, ERR_LIMIT, "prompt and answer do not fit the context") || err_expected(why, "at most %u tokens together", room) ||
                err_got(why, "%zu in the prompt and %zu to generate", r->options.n_prompt, r->options.max_tokens) ||
                err_hint(why, "shorten the prompt, ask for fewer tokens (-n), or raise the context (--ctx, up to %u)", rope_longest_context(&runner_model(e->r)->spec));
+    if (r->first_allowed && (r->grammar || r->options.n_first_allowed < (e->n_known + 63) / 64))
+        return err_set(why, ERR_USAGE, "what the first token may be cannot be given %s", r->grammar ? "beside a grammar" : "for a part of the vocabulary");
     if (!r->options.max_tokens) r->options.max_tokens = room - r->options.n_prompt;
     return sample_check(&r->options.sample, vocab, why);
 }

@@ -1,5 +1,6 @@
 /* From a request's tokens to text: whole code points, stop strings, and what must be held back until they are decided. */
 #include "base/mem.h"
+#include "infer/heal.h"
 #include "infer/llm.h"
 #include <string.h>
 
@@ -8,6 +9,7 @@ typedef struct text_flow {
     buf held;            /* decided text that could still begin a stop string */
     const char *stopped; /* the stop string that came */
     bool refused;        /* on_text said no */
+    size_t said;         /* bytes to come that the prompt has said already */
 } text_flow;
 
 /* The earliest stop string in s[0..n), the longest of those that start together. */
@@ -42,9 +44,18 @@ static bool emit(text_flow *t, size_t n) {
     return !t->refused;
 }
 
+static void leave_out_said(text_flow *t) {
+    size_t n = t->said < t->held.len ? t->said : t->held.len;
+    if (!n) return;
+    memmove(t->held.data, t->held.data + n, t->held.len - n);
+    t->held.len -= n;
+    t->said -= n;
+}
+
 /* Passes on what is decided; false when the answer is over. */
 static bool flow(text_flow *t, bool last) {
     size_t at = 0;
+    leave_out_said(t);
     if (!t->held.len) return true;
     t->stopped = find_stop(t->o, t->held.data, t->held.len, &at);
     if (t->stopped) return emit(t, at), false;
@@ -73,19 +84,40 @@ static void read_answer(const llm *l, const generate_options *o, request *r, tex
     flow(t, true);
 }
 
-bool llm_generate(llm *l, const generate_options *o, generate_result *result, err *e) {
-    request_options ro = { .prompt = o->prompt, .n_prompt = o->n_prompt, .max_tokens = o->max_tokens, .sample = o->sample,
-                           .stop_ids = l->stop_ids, .n_stop_ids = l->n_stop_ids, .ignore_stop = o->ignore_stop, .no_prefix_cache = o->no_prefix_cache };
-    request *r = request_new(&ro);
-    text_flow t = { .o = o };
+/* What the options say by text becomes tokens. false with an error; the caller lets go of both. */
+static bool prepare(llm *l, const generate_options *o, request_options *ro, heal *h, err *e) {
+    const char *const *breakers = o->n_dry_breakers ? o->dry_breakers : dry_default_breakers;
+    size_t n = o->n_dry_breakers ? o->n_dry_breakers : sizeof dry_default_breakers / sizeof *dry_default_breakers;
+    if (ro->sample.dry.multiplier > 0 && !ro->sample.dry.breakers && !(ro->sample.dry.breakers = dry_breakers_new(l->tokenizer, breakers, n, e))) return false;
+    if (o->heal && o->grammar) return err_set(e, ERR_USAGE, "an answer cannot both heal the prompt's last token and follow a grammar");
+    if (!o->heal || !heal_prompt(h, l->tokenizer, o->prompt, o->n_prompt)) return true;
+    ro->n_prompt--;
+    ro->first_allowed = h->allowed;
+    ro->n_first_allowed = h->n_words;
+    return true;
+}
+
+static bool run(llm *l, const generate_options *o, const request_options *ro, size_t said, generate_result *result, err *e) {
+    request *r = request_new(ro);
+    text_flow t = { .o = o, .said = said };
     bool ok = engine_submit(l->engine, r, e);
     if (ok) {
         read_answer(l, o, r, &t);
         finish_reason why = request_finish(r);
-        *result = (generate_result){ t.stopped ? FINISH_STOP : t.refused ? FINISH_CANCELLED : why, t.stopped, request_usage_of(r) };
+        *result = (generate_result){ t.stopped ? FINISH_STOP : t.refused ? FINISH_CANCELLED : why, t.stopped, said, request_usage_of(r) };
         if (why == FINISH_ERROR) ok = (*e = *request_error(r), false);
     }
     buf_free(&t.held);
     request_unref(r);
+    return ok;
+}
+
+bool llm_generate(llm *l, const generate_options *o, generate_result *result, err *e) {
+    request_options ro = { .prompt = o->prompt, .n_prompt = o->n_prompt, .max_tokens = o->max_tokens, .sample = o->sample,
+                           .stop_ids = l->stop_ids, .n_stop_ids = l->n_stop_ids, .ignore_stop = o->ignore_stop, .no_prefix_cache = o->no_prefix_cache, .grammar = o->grammar };
+    heal h = { 0 };
+    bool ok = prepare(l, o, &ro, &h, e) && run(l, o, &ro, h.n_bytes, result, e);
+    if (ro.sample.dry.breakers != o->sample.dry.breakers) dry_breakers_unref(ro.sample.dry.breakers);
+    heal_free(&h);
     return ok;
 }

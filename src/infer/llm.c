@@ -19,6 +19,7 @@ static bool load_text(llm *l, err *e) {
     load_stop_ids(l->source, l->tokenizer, &stop);
     l->stop_ids = stop.ids;
     l->n_stop_ids = stop.n;
+    l->grammars = grammars_new(l->tokenizer, l->stop_ids, l->n_stop_ids);
     return true;
 }
 
@@ -70,11 +71,51 @@ static runner *load_all(llm *l, const runner_options *o, err *e) {
     return NULL;
 }
 
-llm *llm_open(const char *path, const runner_options *o, err *e) {
+/* Guesses are ids: they must mean the same to both. */
+static bool same_vocabulary(const tokenizer *a, const tokenizer *b, err *e) {
+    size_t n = tokenizer_n_tokens(a), m = tokenizer_n_tokens(b), la = 0, lb = 0;
+    for (size_t i = 0; i < n && i < m; i++) {
+        const char *x = tokenizer_spelling(a, (int32_t)i, &la), *y = tokenizer_spelling(b, (int32_t)i, &lb);
+        if (la != lb || memcmp(x, y, la) != 0)
+            return err_set(e, ERR_USAGE, "the draft model has another vocabulary") || err_expected(e, "token %zu to be '%.*s'", i, (int)(la < 64 ? la : 64), x) ||
+                   err_got(e, "'%.*s'", (int)(lb < 64 ? lb : 64), y) || err_hint(e, "take a smaller model of the same family, or leave out --draft");
+    }
+    return n == m || err_set(e, ERR_USAGE, "the draft model has another vocabulary") || err_expected(e, "%zu tokens", n) || err_got(e, "%zu", m) ||
+           err_hint(e, "take a smaller model of the same family, or leave out --draft");
+}
+
+/* It computes with the first one's threads, in the memory that one leaves. */
+static runner *draft_runner(llm *l, runner *main, const runner_options *o, err *e) {
+    const memory_plan *p = runner_plan(main);
+    runner_options ro = *o;
+    ro.pool = runner_pool(main);
+    ro.context = p->context < l->draft->spec.context ? p->context : l->draft->spec.context;
+    ro.cache_tokens = p->cache_tokens + SPECULATE_MOST * KV_PAGE_TOKENS;
+    ro.memory_limit = p->available > p->total ? p->available - p->total : 1;
+    ro.prof = NULL;
+    runner *r = l->draft->spec.vocab >= tokenizer_n_tokens(l->tokenizer) ? runner_new(l->draft, &ro, e) : NULL;
+    if (l->draft->spec.vocab < tokenizer_n_tokens(l->tokenizer)) err_set(e, ERR_FORMAT, "the tokenizer has more tokens than the draft model");
+    return r;
+}
+
+static runner *open_draft(llm *l, const char *path, runner *main, const runner_options *o, err *e) {
+    tokenizer *t = llm_open_tokenizer(path, e);
+    bool same = t && same_vocabulary(l->tokenizer, t, e);
+    tokenizer_free(t);
+    if (!same || !(l->draft_source = model_source_open(path, e)) || !(l->draft = model_open(l->draft_source, e))) return NULL;
+    return draft_runner(l, main, o, e);
+}
+
+llm *llm_open(const char *path, const llm_options *o, err *e) {
+    engine_setup setup = { .no_guesses = o->no_guesses, .most_guesses = o->most_guesses };
     llm *l = mem_must(1, sizeof *l);
     l->source = model_source_open(path, e);
-    runner *r = l->source ? load_all(l, o, e) : NULL;
-    if (r && (l->engine = engine_start(r, tokenizer_n_tokens(l->tokenizer), e))) return l;
+    runner *r = l->source ? load_all(l, &o->run, e) : NULL;
+    bool drafts = r && o->draft && !o->no_guesses, ok = r && (!drafts || (setup.draft = open_draft(l, o->draft, r, &o->run, e)));
+    setup.text = l->tokenizer;
+    if (ok && (l->engine = engine_start_with(r, tokenizer_n_tokens(l->tokenizer), &setup, e))) return l;
+    if (drafts && !e->where[0]) err_where(e, "draft model %s", o->draft);
+    if (!ok) runner_free(r);
     llm_close(l);
     return NULL;
 }
@@ -85,8 +126,11 @@ void llm_close(llm *l) {
     chat_template_free(l->chat);
     free(l->template_source);
     free(l->tool_template_source);
+    grammars_free(l->grammars);
     free(l->stop_ids);
     tokenizer_free(l->tokenizer);
+    model_close(l->draft);
+    model_source_close(l->draft_source);
     model_close(l->model);
     model_source_close(l->source);
     free(l);

@@ -3,6 +3,7 @@
 #ifndef PINGTI_INFER_LLM_H
 #define PINGTI_INFER_LLM_H
 #include "infer/engine.h"
+#include "infer/grammars.h"
 #include "model/source.h"
 #include "text/detok.h"
 #include "text/template.h"
@@ -16,13 +17,23 @@ typedef struct llm {
     char *tool_template_source; /* a separate template for tools, or NULL */
     chat_template *chat;        /* NULL: none, or see chat_error */
     err chat_error;             /* why there is a template_source but no chat */
+    model_source *draft_source; /* NULL: none */
+    model *draft;
     engine *engine;
     int32_t *stop_ids;          /* end-of-turn tokens: the tokenizer's and generation_config's */
     size_t n_stop_ids;
+    grammars *grammars;
     sample_params defaults;     /* generation_config.json's, else temperature 0.8, top_p 0.95 */
 } llm;
 
-llm *llm_open(const char *path, const runner_options *o, err *e);
+typedef struct llm_options {
+    runner_options run;
+    bool no_guesses;     /* see engine.h */
+    size_t most_guesses;
+    const char *draft;   /* a smaller model with the same vocabulary, that guesses; NULL: none */
+} llm_options;
+
+llm *llm_open(const char *path, const llm_options *o, err *e);
 void llm_close(llm *l);
 
 /* Tokenizer of any file that has a vocabulary, whatever its architecture. */
@@ -40,8 +51,12 @@ typedef struct generate_options {
     const int32_t *prompt;
     size_t n_prompt, max_tokens;
     sample_params sample;
+    grammar *grammar; /* what the answer must follow (grammars_get), or NULL */
     const char *const *stop;
     size_t n_stop;
+    const char *const *dry_breakers; /* with sample.dry; none: dry_default_breakers */
+    size_t n_dry_breakers;
+    bool heal; /* heal.h; what the last token said already is not part of the text */
     bool ignore_stop, no_prefix_cache, show_control;
     bool (*on_text)(void *ctx, const char *text, size_t n);
     void (*on_token)(void *ctx, const sampled *t);
@@ -51,6 +66,7 @@ typedef struct generate_options {
 typedef struct generate_result {
     finish_reason finish;
     const char *stop_string; /* the one that ended it, borrowed from the options, or NULL */
+    size_t healed; /* bytes at the end of the prompt that the answer's first token covers */
     request_usage usage;
 } generate_result;
 

@@ -8,7 +8,7 @@ static const char VERSION_KEY[] = "pingti_receipt", SEAL_KEY[] = "digest";
 
 /* ---- parameters: one row a member, so that writing and reading cannot disagree ---- */
 
-typedef enum member_kind { MEMBER_REAL, MEMBER_U32, MEMBER_SEED } member_kind;
+typedef enum member_kind { MEMBER_REAL, MEMBER_U32, MEMBER_INT, MEMBER_BOOL, MEMBER_SEED } member_kind;
 typedef struct member {
     const char *name;
     member_kind kind;
@@ -18,9 +18,22 @@ typedef struct member {
 #define AT(name) offsetof(sample_params, name)
 static const member members[] = {
     { "temperature", MEMBER_REAL, AT(temperature) },
+    { "dynamic_range", MEMBER_REAL, AT(dynamic_range) },
+    { "dynamic_exponent", MEMBER_REAL, AT(dynamic_exponent) },
+    { "temperature_last", MEMBER_BOOL, AT(temperature_last) },
     { "top_k", MEMBER_U32, AT(top_k) },
     { "top_p", MEMBER_REAL, AT(top_p) },
     { "min_p", MEMBER_REAL, AT(min_p) },
+    { "typical_p", MEMBER_REAL, AT(typical_p) },
+    { "xtc_probability", MEMBER_REAL, AT(xtc_probability) },
+    { "xtc_threshold", MEMBER_REAL, AT(xtc_threshold) },
+    { "mirostat", MEMBER_INT, AT(mirostat) },
+    { "mirostat_tau", MEMBER_REAL, AT(mirostat_tau) },
+    { "mirostat_eta", MEMBER_REAL, AT(mirostat_eta) },
+    { "dry_multiplier", MEMBER_REAL, AT(dry.multiplier) },
+    { "dry_base", MEMBER_REAL, AT(dry.base) },
+    { "dry_allowed", MEMBER_U32, AT(dry.allowed) },
+    { "dry_last", MEMBER_U32, AT(dry.last) },
     { "repeat_penalty", MEMBER_REAL, AT(repeat_penalty) },
     { "repeat_last", MEMBER_U32, AT(repeat_last) },
     { "presence_penalty", MEMBER_REAL, AT(presence_penalty) },
@@ -33,9 +46,18 @@ enum { N_MEMBERS = sizeof members / sizeof *members };
 /* What sample_params holds beside the rows: the bias and what is only shown. A new parameter that changes answers must get a row, or receipts
  * would leave it out: this stops the build until somebody has looked. */
 typedef struct known_params {
-    float temperature;
+    float temperature, dynamic_range, dynamic_exponent;
+    bool temperature_last;
     uint32_t top_k;
-    float top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
+    float top_p, min_p, typical_p, xtc_probability, xtc_threshold;
+    int mirostat;
+    float mirostat_tau, mirostat_eta;
+    struct {
+        float multiplier, base;
+        uint32_t allowed, last;
+        const dry_breakers *breakers;
+    } dry;
+    float repeat_penalty, presence_penalty, frequency_penalty;
     uint32_t repeat_last;
     uint64_t seed;
     const logit_bias *bias;
@@ -49,6 +71,8 @@ static json_t *member_json(const member *m, const sample_params *p) {
     const char *at = (const char *)p + m->offset;
     if (m->kind == MEMBER_REAL) return json_real(*(const float *)(const void *)at);
     if (m->kind == MEMBER_U32) return json_integer(*(const uint32_t *)(const void *)at);
+    if (m->kind == MEMBER_INT) return json_integer(*(const int *)(const void *)at);
+    if (m->kind == MEMBER_BOOL) return json_boolean(*(const bool *)at);
     return json_sprintf("%llu", (unsigned long long)*(const uint64_t *)(const void *)at); /* text: JSON's integers end at 2^63 here */
 }
 
@@ -67,6 +91,12 @@ static bool read_member(const member *m, const json_t *j, sample_params *p, err 
     int64_t whole = 0;
     if (!js_get(j, m->name)) return err_set(e, ERR_FORMAT, "a parameter is missing") || err_expected(e, "'%s'", m->name);
     if (m->kind == MEMBER_SEED) return read_seed(j, m->name, (uint64_t *)(void *)at, e);
+    if (m->kind == MEMBER_BOOL) return js_bool(j, m->name, (bool *)at, e);
+    if (m->kind == MEMBER_INT) {
+        if (!js_int(j, m->name, INT32_MIN, INT32_MAX, &whole, e)) return false;
+        *(int *)(void *)at = (int)whole;
+        return true;
+    }
     if (m->kind == MEMBER_U32) {
         if (!js_int(j, m->name, 0, UINT32_MAX, &whole, e)) return false;
         *(uint32_t *)(void *)at = (uint32_t)whole;
@@ -77,21 +107,37 @@ static bool read_member(const member *m, const json_t *j, sample_params *p, err 
     return true;
 }
 
-json_t *receipt_parameters(const generate_options *o, err *e) {
-    json_t *j = json_object(), *bias = json_array(), *stop = json_array();
+static json_t *grammar_json(const grammar_source *s) {
+    const char *text = s->gbnf ? s->gbnf : s->schema;
+    return text ? json_pack("{s:s, s:s%, s:b}", "kind", s->gbnf ? "gbnf" : "json_schema", "text", text, s->n, "compact", (int)s->compact) : json_null();
+}
+
+/* NULL: not all are UTF-8, or there are too many. */
+static json_t *texts_json(const char *const *texts, size_t n) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) json_array_append_new(list, json_string(texts[i]));
+    if (json_array_size(list) == n && n <= RECEIPT_MAX_STOPS) return list;
+    json_decref(list);
+    return NULL;
+}
+
+json_t *receipt_parameters(const generate_options *o, const grammar_source *grammar, err *e) {
+    json_t *j = json_object(), *bias = json_array(), *stop = texts_json(o->stop, o->n_stop), *breakers = texts_json(o->dry_breakers, o->n_dry_breakers), *follows = grammar_json(grammar);
     for (size_t i = 0; i < N_MEMBERS; i++) json_object_set_new(j, members[i].name, member_json(&members[i], &o->sample));
     for (size_t i = 0; i < o->sample.n_bias; i++) json_array_append_new(bias, json_pack("[i, f]", (int)o->sample.bias[i].id, (double)o->sample.bias[i].bias));
-    for (size_t i = 0; i < o->n_stop; i++) json_array_append_new(stop, json_string(o->stop[i]));
-    bool whole = json_array_size(stop) == o->n_stop && o->n_stop <= RECEIPT_MAX_STOPS;
+    bool whole = stop && breakers && follows;
     json_object_set_new(j, "logit_bias", bias);
     json_object_set_new(j, "stop", stop);
+    json_object_set_new(j, "dry_breakers", breakers);
+    json_object_set_new(j, "grammar", follows);
+    json_object_set_new(j, "heal", json_boolean(o->heal));
     json_object_set_new(j, "max_tokens", json_integer((json_int_t)o->max_tokens));
     json_object_set_new(j, "ignore_eos", json_boolean(o->ignore_stop));
     json_object_set_new(j, "show_special", json_boolean(o->show_control));
     if (whole) return j;
     json_decref(j);
-    err_set(e, ERR_USAGE, "a receipt cannot hold these stop texts");
-    err_expected(e, "at most %d texts in UTF-8", RECEIPT_MAX_STOPS);
+    err_set(e, ERR_USAGE, "a receipt cannot hold these stop texts, breakers or this grammar");
+    err_expected(e, "at most %d texts, all in UTF-8", RECEIPT_MAX_STOPS);
     return NULL;
 }
 
@@ -155,6 +201,7 @@ static const field fields[] = {
     { "engine", "precision", JSON_STRING, 0, 0 },  { "engine", "cache_type", JSON_STRING, 0, 0 },  { "prompt", "form", JSON_STRING, 0, 0 },
     { "prompt", "special", JSON_TRUE, 0, 0 },      { "prompt", "n", JSON_INTEGER, 0, 0 },          { "prompt", "digest", JSON_STRING, 1, 0 },
     { "prompt", "tokens", JSON_ARRAY, 0, 1 },      { "parameters", "stop", JSON_ARRAY, 0, 0 },     { "parameters", "logit_bias", JSON_ARRAY, 0, 0 },
+    { "parameters", "dry_breakers", JSON_ARRAY, 0, 0 }, { "parameters", "heal", JSON_TRUE, 0, 0 }, { "parameters", "grammar", JSON_OBJECT, 0, 1 },
     { "parameters", "ignore_eos", JSON_TRUE, 0, 0 }, { "parameters", "show_special", JSON_TRUE, 0, 0 }, { "output", "finish", JSON_STRING, 0, 0 },
     { "parameters", "max_tokens", JSON_INTEGER, 0, 0 }, { "engine", "context", JSON_INTEGER, 0, 0 },
     { "output", "n", JSON_INTEGER, 0, 0 },         { "output", "digest", JSON_STRING, 1, 0 },      { "output", "bytes", JSON_INTEGER, 0, 0 },
@@ -251,17 +298,29 @@ static bool read_bias(const json_t *parameters, receipt_request *q, err *e) {
     return true;
 }
 
-static bool read_stops(const json_t *parameters, receipt_request *q, err *e) {
-    const json_t *list = js_get(parameters, "stop");
-    size_t n = json_array_size(list);
-    for (size_t i = 0; i < n; i++) {
+static bool read_texts(const json_t *parameters, const char *name, const char **out, size_t *n, err *e) {
+    const json_t *list = js_get(parameters, name);
+    *n = json_array_size(list);
+    for (size_t i = 0; i < *n; i++) {
         const json_t *v = json_array_get(list, i);
         if (i == RECEIPT_MAX_STOPS || !json_is_string(v) || strlen(json_string_value(v)) != json_string_length(v))
-            return err_set(e, ERR_FORMAT, "the receipt's stop texts are not a list of up to %d texts", RECEIPT_MAX_STOPS);
-        q->stop[i] = json_string_value(v);
+            return err_set(e, ERR_FORMAT, "the receipt's '%s' are not a list of up to %d texts", name, RECEIPT_MAX_STOPS);
+        out[i] = json_string_value(v);
     }
-    q->generate.stop = q->stop;
-    q->generate.n_stop = n;
+    return true;
+}
+
+static bool read_grammar(const json_t *parameters, grammar_source *s, err *e) {
+    const json_t *g = js_get(parameters, "grammar"), *text = js_get(g, "text");
+    const char *kind = NULL;
+    if (!g) return true;
+    if (!js_str(g, "kind", &kind, e) || !js_bool(g, "compact", &s->compact, e)) return false;
+    bool gbnf = kind && strcmp(kind, "gbnf") == 0, schema = kind && strcmp(kind, "json_schema") == 0;
+    if (!json_is_string(text) || (!gbnf && !schema))
+        return err_set(e, ERR_FORMAT, "the receipt's grammar is not what it should be") || err_expected(e, "kind gbnf or json_schema, and a text");
+    if (gbnf) s->gbnf = json_string_value(text);
+    else s->schema = json_string_value(text);
+    s->n = json_string_length(text);
     return true;
 }
 
@@ -284,10 +343,14 @@ bool receipt_request_of(const json_t *receipt, receipt_request *q, err *e) {
     const json_t *p = js_get(receipt, "parameters");
     int64_t most = 0;
     *q = (receipt_request){ 0 };
-    bool ok = js_int(p, "max_tokens", 0, INT64_MAX, &most, e) && js_bool(p, "ignore_eos", &q->generate.ignore_stop, e) && js_bool(p, "show_special", &q->generate.show_control, e);
+    bool ok = js_int(p, "max_tokens", 0, INT64_MAX, &most, e) && js_bool(p, "ignore_eos", &q->generate.ignore_stop, e) && js_bool(p, "show_special", &q->generate.show_control, e) &&
+              js_bool(p, "heal", &q->generate.heal, e);
     q->generate.max_tokens = (size_t)most;
     for (size_t i = 0; ok && i < N_MEMBERS; i++) ok = read_member(&members[i], p, &q->generate.sample, e);
-    ok = ok && read_bias(p, q, e) && read_stops(p, q, e) && read_prompt(receipt, q, e) && read_engine(js_get(receipt, "engine"), q, e);
+    ok = ok && read_bias(p, q, e) && read_texts(p, "stop", q->stop, &q->generate.n_stop, e) && read_texts(p, "dry_breakers", q->breakers, &q->generate.n_dry_breakers, e) &&
+         read_grammar(p, &q->grammar, e) && read_prompt(receipt, q, e) && read_engine(js_get(receipt, "engine"), q, e);
+    q->generate.stop = q->stop;
+    q->generate.dry_breakers = q->breakers;
     if (!ok) receipt_request_free(q);
     return ok;
 }

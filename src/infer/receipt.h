@@ -15,12 +15,13 @@ typedef struct receipt_request {
     generate_options generate; /* without callbacks; prompt NULL when the receipt does not hold it */
     int32_t *prompt;
     logit_bias *bias;
-    const char *stop[RECEIPT_MAX_STOPS];
+    const char *stop[RECEIPT_MAX_STOPS], *breakers[RECEIPT_MAX_STOPS];
+    grammar_source grammar; /* neither text set: none */
     runner_options runner;
 } receipt_request;
 
-/* The parts of a receipt. NULL: something cannot be said in JSON (a stop text that is not UTF-8). */
-json_t *receipt_parameters(const generate_options *o, err *e);
+/* The parts of a receipt. NULL: something cannot be said in JSON (a text that is not UTF-8). grammar: what o->grammar was made of. */
+json_t *receipt_parameters(const generate_options *o, const grammar_source *grammar, err *e);
 json_t *receipt_engine(const runner *r); /* backend, kernels, precision, cache format, context */
 digest receipt_token_digest(const int32_t *ids, size_t n);
 json_t *receipt_tokens(const int32_t *ids, size_t n);

@@ -16,7 +16,10 @@ request *request_new(const request_options *o) {
     r->options.prompt = r->prompt = copy(o->prompt, o->n_prompt, sizeof *o->prompt);
     r->options.stop_ids = r->stop_ids = copy(o->stop_ids, o->n_stop_ids, sizeof *o->stop_ids);
     r->options.sample.bias = r->bias = copy(o->sample.bias, o->sample.n_bias, sizeof *o->sample.bias);
+    dry_breakers_ref(o->sample.dry.breakers);
+    r->options.first_allowed = r->first_allowed = copy(o->first_allowed, o->n_first_allowed, sizeof *o->first_allowed);
     r->options.tenant = r->tenant = copy(o->tenant, o->tenant_len, 1);
+    r->grammar = o->grammar ? grammar_state_new(o->grammar) : NULL;
     r->usage.prompt_tokens = o->n_prompt;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->more, NULL);
@@ -30,7 +33,10 @@ void request_unref(request *r) {
     free(r->prompt);
     free(r->stop_ids);
     free(r->bias);
+    free(r->first_allowed);
+    dry_breakers_unref(r->options.sample.dry.breakers);
     free(r->tenant);
+    grammar_state_free(r->grammar);
     free(r);
 }
 
@@ -40,7 +46,7 @@ double request_clock(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-bool request_ring_full(const request *r) { return atomic_load(&r->head) - atomic_load(&r->tail) == REQUEST_RING; }
+size_t request_ring_room(const request *r) { return REQUEST_RING - (atomic_load(&r->head) - atomic_load(&r->tail)); }
 
 static void wake(request *r) {
     pthread_mutex_lock(&r->lock);

@@ -2,6 +2,7 @@
  * the engine thread fills (one producer, one consumer). A full ring takes the sequence out of the batch; the engine never waits. */
 #ifndef PINGTI_INFER_REQUEST_H
 #define PINGTI_INFER_REQUEST_H
+#include "grammar/grammar.h"
 #include "infer/sample.h"
 #include <stdatomic.h>
 
@@ -9,6 +10,8 @@ typedef enum finish_reason { FINISH_NONE, FINISH_STOP, FINISH_LENGTH, FINISH_CAN
 
 typedef struct request_usage {
     size_t prompt_tokens, cached_tokens, generated_tokens, preemptions;
+    size_t guessed_tokens, accepted_tokens; /* rows of guesses that were computed; those that were right and saved a step each */
+    size_t forced_tokens;    /* of the generated ones, those that were the only one the grammar allowed */
     double queued_seconds, prompt_seconds, generate_seconds; /* waiting; to the first token; from the first to the last */
 } request_usage;
 
@@ -16,13 +19,16 @@ typedef struct request_options {
     const int32_t *prompt;   /* copied */
     size_t n_prompt;
     size_t max_tokens;       /* 0: to the end of the context */
-    sample_params sample;    /* bias is copied */
+    sample_params sample;    /* bias is copied, DRY's breakers are held */
     const int32_t *stop_ids; /* tokens that end the answer (they are reported, then it ends); copied */
     size_t n_stop_ids;
     bool ignore_stop;        /* stop_ids do not end it (benchmarks) */
+    grammar *grammar;        /* what the answer must follow, or NULL; counted. Its end tokens should be stop_ids */
+    const uint64_t *first_allowed; /* which tokens the answer may begin with, bit id%64 of [id/64], or NULL; copied; not with a grammar */
+    size_t n_first_allowed;  /* words */
     const void *tenant;      /* isolates shared prefixes; copied */
     size_t tenant_len;
-    bool no_prefix_cache;
+    bool no_prefix_cache, no_speculation; /* neither changes a token */
 } request_options;
 
 typedef struct request request;

@@ -3,6 +3,7 @@
 #define PINGTI_INFER_REQUEST_IMPL_H
 #include "infer/request.h"
 #include "infer/seq.h"
+#include "infer/speculate.h"
 #include <pthread.h>
 
 enum { REQUEST_RING = 256 };
@@ -13,7 +14,9 @@ struct request {
     request_options options;
     int32_t *prompt, *stop_ids;
     logit_bias *bias;
+    uint64_t *first_allowed;
     void *tenant;
+    grammar_state *grammar;          /* where the answer stands in it; NULL: none */
     /* one producer, one consumer */
     sampled ring[REQUEST_RING];
     _Atomic size_t head, tail;       /* written, read */
@@ -26,13 +29,19 @@ struct request {
     /* the engine's own */
     struct request *next;            /* inbox */
     seq s;
-    bool started, in_step;
+    sample_state sampler;            /* of the tokens drawn so far: what is computed again is not drawn again */
+    speculation guesses;
+    seq drafted;                     /* the draft model's copy of the text, and its guesses (draft.h) */
+    size_t n_drawn, n_right;         /* tokens of the last step; guesses among them */
+    int32_t drawn;                   /* the last of them */
+    bool started, in_step, failed;   /* failed: no token could be chosen, error says why */
     uint64_t ticket;                 /* order of submission, from 1 */
     size_t answered;                 /* tokens sampled */
     double submitted, began, first_token, last_token;
 };
 
-bool request_ring_full(const request *r);
+size_t request_ring_room(const request *r);
+static inline bool request_ring_full(const request *r) { return request_ring_room(r) == 0; }
 void request_put(request *r, const sampled *t);
 void request_end(request *r, finish_reason why, const err *e);
 double request_clock(void); /* monotonic seconds */

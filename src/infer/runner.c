@@ -21,6 +21,7 @@ struct runner {
     precision precision;
     dtype cache_type;
     pool *pool;
+    bool own_pool;
     kv *kv;
     placement *placed; /* fast mode */
     bool (*stop)(void *ctx);
@@ -135,7 +136,8 @@ runner *runner_new(model *m, const runner_options *o, err *e) {
         runner_free(r);
         return NULL;
     }
-    r->pool = pool_new(o->threads > 0 ? o->threads : cpu_count());
+    r->own_pool = !o->pool;
+    r->pool = o->pool ? o->pool : pool_new(o->threads > 0 ? o->threads : cpu_count());
     digest_model(m, r->model_digest);
     if (place(r, m, o, e)) return r;
     runner_free(r);
@@ -145,7 +147,7 @@ runner *runner_new(model *m, const runner_options *o, err *e) {
 void runner_free(runner *r) {
     if (!r) return;
     place_free(r->placed);
-    pool_free(r->pool);
+    if (r->own_pool) pool_free(r->pool);
     kv_free(r->kv);
     arena_free(r->scratch);
     free(r->rows.id);

@@ -16,6 +16,7 @@ typedef struct runner_options {
     const char *backend;     /* NULL: the default */
     prof *prof;              /* times every pass; borrowed, NULL: none */
     uint64_t memory_limit;   /* bytes for everything, the weights' pages included; 0: what the machine has available */
+    pool *pool;              /* to compute with, instead of own threads; borrowed, NULL: own ones */
     place_options place;     /* where packed weights are kept (fast mode); small ones always in memory */
 } runner_options;
 

@@ -1,19 +1,21 @@
 #include "infer/sched.h"
 #include "base/mem.h"
+#include "infer/jump.h"
 #include <math.h>
 #include <string.h>
 
 /* Half of the 100 ms that a reader notices between two tokens: a step may take longer than was thought. */
 static const double STEP_TARGET = 0.05;
 
-void sched_init(sched *s, kv *k, const runner *r) {
-    *s = (sched){ .kv = k, .r = r };
+void sched_init(sched *s, kv *k, const runner *r, size_t most_guesses) {
+    *s = (sched){ .kv = k, .r = r, .most_guesses = most_guesses };
     pace_init(&s->pace, STEP_TARGET);
 }
 
 void sched_free(sched *s) {
     free(s->waiting);
     s->waiting = NULL;
+    draft_free(&s->draft);
 }
 
 static void insert_waiting(sched *s, request *r, size_t at) {
@@ -67,6 +69,7 @@ static void preempt(sched *s) {
     request *r = s->running[--s->n_running];
     take_out_of_step(s, r);
     seq_drop_pages(&r->s, s->kv);
+    draft_forget(&s->draft, r);
     r->usage.preemptions++;
     s->preemptions++;
     insert_waiting(s, r, 0);
@@ -91,10 +94,11 @@ static void add_slice(sched *s, request *r, size_t to) {
 }
 
 static void count_rows(sched_step *p) {
-    p->decodes = p->prompt_rows = 0;
+    p->decodes = p->prompt_rows = p->guesses = 0;
     p->prompt_keys = 0;
     for (size_t i = 0; i < p->n; i++) {
-        size_t from = p->slices[i].from, rows = p->slices[i].to - from;
+        size_t from = p->slices[i].from, guesses = p->slices[i].s->n_proposed, rows = p->slices[i].to - from - guesses;
+        p->guesses += guesses;
         if (rows == 1 && p->slices[i].logits != LOGITS_NONE) {
             p->decodes++;
             continue;
@@ -147,27 +151,91 @@ static size_t add_decodes(sched *s, size_t budget) {
 }
 
 /* Beside decoding sequences the prompts of a step share the time that it may take: share is what is left of it. */
-static void add_prompts(sched *s, size_t budget, bool beside_decodes) {
+static size_t add_prompts(sched *s, size_t budget, bool beside_decodes) {
     double share = 1;
     for (size_t i = 0; budget && share > 0 && (i < s->n_running || admit(s)); i++) {
         request *r = s->running[i];
         if (r->in_step || request_ring_full(r)) continue;
         size_t left = r->s.n - r->s.n_cached, whole = beside_decodes ? pace_rows(&s->pace, r->s.n_cached, budget) : budget;
         size_t most = (size_t)ceil(share * (double)whole), rows = left < most ? left : most;
-        if (!make_room(s, i, r->s.n_cached + rows)) return;
+        if (!make_room(s, i, r->s.n_cached + rows)) return budget;
         add_slice(s, r, r->s.n_cached + rows);
         if (beside_decodes) share -= (double)rows / (double)whole;
         budget -= rows;
     }
+    return budget;
+}
+
+/* How many guesses a decoding sequence may have: as many tokens as are still wanted, and as its reader has room for. */
+static size_t most_guesses(const sched *s, const request *r) {
+    size_t room = request_ring_room(r), left = r->options.max_tokens - r->answered, most = room < left ? room : left;
+    return most - 1 < s->most_guesses ? most - 1 : s->most_guesses;
+}
+
+static void compute_guesses(sched *s, run_slice *slice, speculation *g) {
+    int32_t ids[SPECULATE_MOST];
+    for (size_t i = 0; i < g->taken; i++) ids[i] = g->guesses[i].id;
+    if (!g->taken || !seq_reserve(slice->s, s->kv, slice->to + g->taken)) {
+        g->taken = 0;
+        return;
+    }
+    seq_propose(slice->s, ids, g->taken);
+    slice->to += g->taken;
+    slice->logits = LOGITS_ALL;
+}
+
+/* Many sequences fill a step by themselves: their guesses would be judged for nothing. */
+enum { GUESSERS = 64 };
+
+/* The draft model guesses where nothing better was found. */
+static void add_drafts(sched *s, request *const *r, size_t n) {
+    draft_job jobs[GUESSERS];
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++) {
+        const speculation *g = &r[i]->guesses;
+        if (g->n && g->guesses[0].sure >= speculation_likelihood(g, GUESS_DRAFTED)) continue;
+        size_t most = speculate_depth(&s->price, s->draft.round_seconds, g, s->step.decodes, most_guesses(s, r[i]));
+        if (most) jobs[k++] = (draft_job){ .of = r[i], .most = most };
+    }
+    if (k) draft_guess(&s->draft, jobs, k);
+}
+
+static void add_guesses(sched *s, size_t budget) {
+    sched_step *p = &s->step;
+    speculation *all[GUESSERS];
+    run_slice *slices[GUESSERS];
+    request *r[GUESSERS];
+    size_t n = 0;
+    if (!s->most_guesses || !budget || !p->decodes || p->decodes > GUESSERS) return;
+    for (size_t i = 0; i < p->n; i++) {
+        if (!is_decoding(p->requests[i]) || p->requests[i]->options.no_speculation) continue;
+        r[n] = p->requests[i];
+        slices[n] = &p->slices[i];
+        all[n] = &r[n]->guesses;
+        speculation_guess(all[n], r[n]->s.tokens, r[n]->s.n, most_guesses(s, r[n]));
+        n++;
+    }
+    if (draft_is_on(&s->draft)) add_drafts(s, r, n);
+    for (size_t i = 0; i < n; i++)
+        if (r[i]->grammar) jump_guess(r[i]->grammar, s->text, all[i], most_guesses(s, r[i]));
+    speculate_share(&s->price, all, n, p->decodes, budget);
+    for (size_t i = 0; i < n; i++) compute_guesses(s, slices[i], all[i]);
 }
 
 sched_step *sched_next(sched *s) {
     s->step.n = 0;
     for (size_t i = 0; i < s->n_running; i++) s->running[i]->in_step = false;
     size_t budget = add_decodes(s, runner_plan(s->r)->batch_tokens);
-    add_prompts(s, budget, s->step.n > 0);
+    budget = add_prompts(s, budget, s->step.n > 0);
+    count_rows(&s->step);
+    add_guesses(s, budget);
     count_rows(&s->step);
     return &s->step;
 }
 
-void sched_took(sched *s, double seconds) { pace_note(&s->pace, s->step.decodes, s->step.prompt_rows, s->step.prompt_keys, seconds); }
+void sched_took(sched *s, double seconds, double choosing) {
+    const sched_step *p = &s->step;
+    draft_took(&s->draft, choosing);
+    pace_note(&s->pace, p->decodes, p->prompt_rows, p->prompt_keys, seconds);
+    if (p->decodes && !p->prompt_rows) row_price_note(&s->price, p->decodes + p->guesses, seconds - choosing);
+}

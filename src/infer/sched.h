@@ -1,9 +1,11 @@
 /* Which rows the next step computes. Decoding sequences first (one row each), then prompt chunks up to the batch's budget, or, when
- * somebody decodes, up to what keeps the step short (pace.h);
+ * somebody decodes, up to what keeps the step short (pace.h); then guesses behind the decoding rows (speculate.h), for which nobody
+ * is preempted;
  * waiting requests start when pages for their prompt can be had; when a running one needs a page and none is left, the
  * youngest is preempted: its pages go, its tokens stay, and it is computed again later to the same bits. */
 #ifndef PINGTI_INFER_SCHED_H
 #define PINGTI_INFER_SCHED_H
+#include "infer/draft.h"
 #include "infer/pace.h"
 #include "infer/request_impl.h"
 #include "infer/runner.h"
@@ -16,6 +18,7 @@ typedef struct sched_step {
     size_t n;
     size_t decodes, prompt_rows; /* sequences that decode; rows of prompt */
     double prompt_keys;          /* that those rows see together */
+    size_t guesses;              /* rows of guesses */
 } sched_step;
 
 typedef struct sched {
@@ -28,9 +31,13 @@ typedef struct sched {
     uint64_t preemptions, cached_tokens;
     sched_step step;
     pace pace;
+    row_price price;
+    const tokenizer *text;               /* spells what grammars force; NULL: nothing does */
+    draft draft;                         /* owned, or off */
+    size_t most_guesses;                 /* of one sequence in one step; 0: none are made */
 } sched;
 
-void sched_init(sched *s, kv *k, const runner *r);
+void sched_init(sched *s, kv *k, const runner *r, size_t most_guesses);
 void sched_free(sched *s);
 void sched_enqueue(sched *s, request *r);
 void sched_remove(sched *s, request *r); /* a finished one; it may be freed already */
@@ -38,5 +45,6 @@ void sched_remove(sched *s, request *r); /* a finished one; it may be freed alre
 void sched_drop(sched *s, bool (*drop)(void *ctx, request *r), void *ctx);
 bool sched_ready(const sched *s); /* a next step would compute something */
 sched_step *sched_next(sched *s); /* n 0: nothing can run now */
-void sched_took(sched *s, double seconds); /* what the step of sched_next took, all in all */
+/* What the step of sched_next took, all in all, and the part of it that was sched_next itself. */
+void sched_took(sched *s, double seconds, double choosing);
 #endif

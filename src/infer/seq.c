@@ -54,20 +54,43 @@ bool seq_reserve(seq *s, kv *k, size_t n_tokens) {
     return true;
 }
 
-void seq_advance(seq *s, kv *k, size_t n_tokens) {
+/* Full pages of tokens that stay get their names. */
+static void seal_pages(seq *s, kv *k) {
     uint32_t per = kv_view_of(k)->page_tokens;
-    assert(n_tokens <= s->n && n_tokens <= s->n_pages * per);
-    s->n_cached = n_tokens;
+    size_t sure = s->n - s->n_proposed, n = s->n_cached < sure ? s->n_cached : sure;
     if (!s->share) return;
-    for (; (s->n_sealed + 1) * per <= n_tokens; s->n_sealed++) {
+    for (; (s->n_sealed + 1) * per <= n; s->n_sealed++) {
         s->name = kv_name_next(&s->name, s->tokens + s->n_sealed * per, per);
         s->pages[s->n_sealed] = kv_seal(k, s->pages[s->n_sealed], &s->name);
     }
 }
 
+void seq_advance(seq *s, kv *k, size_t n_tokens) {
+    assert(n_tokens <= s->n && n_tokens <= s->n_pages * kv_view_of(k)->page_tokens);
+    s->n_cached = n_tokens;
+    seal_pages(s, k);
+}
+
+void seq_propose(seq *s, const int32_t *tokens, size_t n) {
+    for (size_t i = 0; i < n; i++) seq_push(s, tokens[i]);
+    s->n_proposed += n;
+}
+
+/* The next token's page is kept; those taken for guesses alone go back, others may need them more. */
+void seq_settle(seq *s, kv *k, size_t n_right) {
+    uint32_t per = kv_view_of(k)->page_tokens;
+    assert(n_right <= s->n_proposed);
+    if (!s->n_proposed) return;
+    s->n -= s->n_proposed - n_right;
+    s->n_proposed = 0;
+    if (s->n_cached > s->n) s->n_cached = s->n;
+    while (s->n_pages > s->n / per + 1) kv_release(k, s->pages[--s->n_pages]);
+    seal_pages(s, k);
+}
+
 void seq_rewind(seq *s, kv *k, size_t n_tokens) {
     uint32_t per = kv_view_of(k)->page_tokens;
-    assert(n_tokens <= s->n);
+    assert(n_tokens <= s->n && !s->n_proposed);
     s->n = n_tokens;
     if (s->n_cached > n_tokens) s->n_cached = n_tokens;
     size_t keep_sealed = s->n_cached / per < s->n_sealed ? s->n_cached / per : s->n_sealed;

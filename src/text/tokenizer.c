@@ -184,6 +184,7 @@ static bool known(const tokenizer *t, int32_t id) { return id >= 0 && (size_t)id
 
 bool tokenizer_is_eog(const tokenizer *t, int32_t id) { return known(t, id) && t->eog[id]; }
 bool tokenizer_is_control(const tokenizer *t, int32_t id) { return known(t, id) && (t->tokens[id].type == TOKEN_CONTROL || t->tokens[id].type == TOKEN_UNKNOWN); }
+int tokenizer_type_of(const tokenizer *t, int32_t id) { return known(t, id) ? t->tokens[id].type : 0; }
 
 int32_t tokenizer_find(const tokenizer *t, const char *text, size_t len) {
     int64_t id;

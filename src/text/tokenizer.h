@@ -76,6 +76,7 @@ bool tokenizer_adds_bos(const tokenizer *t);
 bool tokenizer_adds_eos(const tokenizer *t);
 bool tokenizer_is_eog(const tokenizer *t, int32_t id);     /* ends a turn: eos, eot, eom, <|im_end|>, <|eot_id|>, ... */
 bool tokenizer_is_control(const tokenizer *t, int32_t id);
+int tokenizer_type_of(const tokenizer *t, int32_t id); /* token_type; 0: a hole in the ids, or out of range */
 int32_t tokenizer_find(const tokenizer *t, const char *text, size_t len); /* id of the token with exactly this spelling, -1 */
 /* The vocabulary's own spelling (Ġ, ▁ and <0xNN> included); borrowed. NULL when id is out of range. */
 const char *tokenizer_spelling(const tokenizer *t, int32_t id, size_t *len);

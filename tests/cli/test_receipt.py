@@ -84,6 +84,13 @@ class Receipt(CliCase):
             self.receipt("--seed", "5", *more)
             self.replay()
 
+    def test_samplers_grammars_and_healing(self):
+        for more in (["--mirostat", "2"], ["--typical-p", "0.9", "--dynatemp-range", "0.5", "--temp-last"], ["--xtc-probability", "0.5"], ["--dry-multiplier", "0.8"], ["--heal"],
+                     ["--grammar", 'root ::= "yes" | "no"'], ["--speculate", "0"]):
+            r = self.receipt("--seed", "5", "--temp", "1", *more)
+            self.assertEqual(r["parameters"]["grammar"] is None, not any("grammar" in m or "schema" in m for m in more))
+            self.replay()
+
     def test_a_seed_that_was_drawn_is_kept(self):
         self.receipt("--temp", "1.5")
         self.assertEqual(self.replay()["same"], True)
@@ -199,7 +206,7 @@ class Receipt(CliCase):
             cases.append((lambda x, p=part: x.pop(p), f"'{part}'"))
             cases.append((lambda x, p=part: x.update({p: []}), f"'{part}'"))
             for name in good[part]:
-                if (part, name) in (("model", "remembered"), ("prompt", "tokens")):
+                if (part, name) in (("model", "remembered"), ("prompt", "tokens"), ("parameters", "grammar")):
                     continue
                 cases.append((lambda x, p=part, n=name: x[p].pop(n), ""))
                 cases.append((lambda x, p=part, n=name: x[p].update({n: {"a": 1}}), ""))
@@ -207,7 +214,9 @@ class Receipt(CliCase):
                      (lambda x: x["prompt"].update(tokens=[1, 2, 3]), "not what its digest says"), (lambda x: x["parameters"].update(seed="99999999999999999999999"), "seed"),
                      (lambda x: x["parameters"].update(temperature=1e308), "temperature"), (lambda x: x["parameters"].update(temperature=-1), "temperature"),
                      (lambda x: x["parameters"].update(top_k=-1), "top_k"), (lambda x: x["parameters"].update(logit_bias=[[1]]), "logit bias"),
-                     (lambda x: x["parameters"].update(logit_bias=[[10 ** 6, 1.0]]), "logit bias"), (lambda x: x["parameters"].update(stop=["a"] * 1000), "stop"),
+                     (lambda x: x["parameters"].update(logit_bias=[[10 ** 6, 1.0]]), "logit bias"), (lambda x: x["parameters"].update(stop=["a"] * 1000), "stop"), (lambda x: x["parameters"].update(dry_breakers=[1]), "dry_breakers"),
+                  (lambda x: x["parameters"].update(grammar={"kind": "gbnf", "text": 'root ::= "a', "compact": False}), "grammar"), (lambda x: x["parameters"].update(grammar={"kind": "bnf", "text": "", "compact": False}), "grammar"),
+                  (lambda x: x["parameters"].update(mirostat=3), "mirostat"),
                      (lambda x: x["engine"].update(cache_type="q2_k"), "cache format"), (lambda x: x["engine"].update(precision="precise"), "precision"),
                      (lambda x: x["engine"].update(context=0), "context"), (lambda x: x["engine"].update(context=10 ** 9), "context"),
                      (lambda x: x["engine"].update(backend="cuda9"), "cuda9"), (lambda x: x["model"].update(path="/dev/zero"), ""),

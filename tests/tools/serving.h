@@ -30,7 +30,7 @@ static inline bool serving_open_model(serving *s, const char *path, err *e) {
 static inline bool serving_start(serving *s, uint32_t context, uint32_t cache_tokens, err *e) {
     runner_options o = { .context = context, .cache_tokens = cache_tokens, .cache_type = DTYPE_F16, .precision = PRECISION_FAST };
     runner *r = runner_new(s->m, &o, e);
-    s->engine = r ? engine_start(r, s->m->spec.vocab, e) : NULL;
+    s->engine = r ? engine_start_with(r, s->m->spec.vocab, &(engine_setup){ .no_guesses = true }, e) : NULL;
     return s->engine != NULL;
 }
 

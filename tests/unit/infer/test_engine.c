@@ -102,7 +102,7 @@ static void answers_do_not_depend_on_the_clock(void **state) {
         pthread_t threads[CLIENTS];
         err e = { 0 };
         runner_options o = { .threads = 2, .context = 256, .cache_tokens = 1024, .batch_tokens = 64, .cache_type = DTYPE_F16, .precision = PRECISION_FAST };
-        engine *en = engine_start_with_clock(runner_new(om.m, &o, &e), om.m->spec.vocab, wild_clock, &e);
+        engine *en = engine_start_with(runner_new(om.m, &o, &e), om.m->spec.vocab, &(engine_setup){ .clock = wild_clock }, &e);
         for (int i = 0; i < CLIENTS; i++) {
             together[i] = (client){ .en = en, .number = i };
             pthread_create(&threads[i], NULL, client_main, &together[i]);

@@ -28,7 +28,7 @@ static site open_site(const machine *m) {
     om.m->spec.context = CONTEXT; /* nothing is computed: the positions do not matter */
     site x = { .m = m, .r = runner_new(om.m, &o, &e) };
     check_ok(x.r != NULL, &e);
-    sched_init(&x.s, runner_kv(x.r), x.r);
+    sched_init(&x.s, runner_kv(x.r), x.r, 0);
     return x;
 }
 
@@ -59,7 +59,7 @@ static void run_step(site *x) {
         s->requests[i]->answered++;
         atomic_store(&s->requests[i]->tail, atomic_load(&s->requests[i]->head));
     }
-    sched_took(&x->s, seconds);
+    sched_took(&x->s, seconds, 0);
 }
 
 static void watch(site *x) {

@@ -9,7 +9,8 @@ static const float base[V] = { 1.0f, 3.0f, 2.0f, 3.0f, -1.0f, 0.0f, 2.5f, 0.5f }
 static sample_scratch scratch;
 
 static sampled draw(sample_params p, const int32_t *tokens, size_t n, size_t n_prompt) {
-    return sample_token(&p, base, V, V, tokens, n, n_prompt, &scratch);
+    sample_state state = { 0 };
+    return sample_token(&p, &state, base, V, V, tokens, n, n_prompt, &scratch);
 }
 
 static void shares(sample_params p, double out[V]) {
@@ -28,7 +29,7 @@ static void greedy_takes_the_lowest_of_equals(void **state) {
     float padded[V];
     memcpy(padded, base, sizeof base);
     padded[7] = 99; /* a logit beyond what the tokenizer knows */
-    assert_int_equal(sample_token(&(sample_params){ 0 }, padded, V, 7, t, 1, 1, &scratch).id, 1);
+    assert_int_equal(sample_token(&(sample_params){ 0 }, &(sample_state){ 0 }, padded, V, 7, t, 1, 1, &scratch).id, 1);
 }
 
 static void plain_draws_follow_softmax(void **state) {

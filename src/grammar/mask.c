@@ -1,0 +1,156 @@
+#include "grammar/mask.h"
+#include "base/mem.h"
+#include <string.h>
+
+enum { DEEPEST = 1024, WIDE = 64, FEW = 256 };
+static const size_t WALK_LIMIT = 8u << 20; /* items looked at in one walk: a bound that does not depend on what is known already */
+
+/* One walk of a trie together with the automaton. */
+typedef struct walk {
+    automaton *a;
+    const token_trie *t;
+    uint64_t *bits;
+    uint32_t *exits;
+    size_t n_exits, cap_exits, left;
+    bool want_exits;
+    int32_t at[DEEPEST + 1]; /* state by depth */
+} walk;
+
+static void note_exit(walk *w, uint32_t node) {
+    if (w->n_exits == w->cap_exits) w->exits = mem_must_grow(w->exits, w->cap_exits = w->cap_exits ? 2 * w->cap_exits : 64, sizeof *w->exits);
+    w->exits[w->n_exits++] = node;
+}
+
+/* Trie nodes from..to-1, whose parents' states are in w->at. */
+static bool walk_nodes(walk *w, uint32_t from, uint32_t to) {
+    const token_trie *t = w->t;
+    for (uint32_t i = from; i < to;) {
+        int32_t state = automaton_step(w->a, w->at[t->depth[i] - 1], t->byte[i]);
+        if (state == STATE_DEAD) {
+            i = t->end[i];
+            continue;
+        }
+        if (state == STATE_NONE) return false;
+        const pda_state *s = &w->a->states[state];
+        if (w->left <= s->n_items) return false;
+        w->left -= s->n_items + 1u;
+        w->at[t->depth[i]] = state;
+        for (uint32_t k = t->first[i]; k < t->first[i + 1]; k++) w->bits[t->ids[k] / 64] |= 1ull << (t->ids[k] % 64);
+        if (s->ends && w->want_exits && t->end[i] > i + 1) note_exit(w, i);
+        i++;
+    }
+    return true;
+}
+
+static bool walk_all(walk *w, int32_t state) {
+    w->at[0] = state;
+    return walk_nodes(w, 0, (uint32_t)w->t->n);
+}
+
+/* ---- what a node alone decides ---- */
+
+static size_t count_bits(const uint64_t *bits, size_t words) {
+    size_t n = 0;
+    for (size_t i = 0; i < words; i++) n += (size_t)__builtin_popcountll(bits[i]);
+    return n;
+}
+
+static void keep_few(node_mask *m, size_t words, size_t n) {
+    m->ids = mem_must(n, sizeof *m->ids);
+    for (size_t i = 0; i < words; i++)
+        for (uint64_t b = m->bits[i]; b; b &= b - 1) m->ids[m->n_ids++] = (int32_t)(i * 64 + (size_t)__builtin_ctzll(b));
+    free(m->bits);
+    m->bits = NULL;
+}
+
+static node_mask *make_node_mask(mask_cache *c, automaton *a, uint32_t node) {
+    node_mask *m = mem_must(1, sizeof *m);
+    walk w = { .a = a, .t = vocabulary_trie(c->v, false), .left = WALK_LIMIT, .want_exits = true };
+    int32_t state = automaton_of_node(a, node);
+    w.bits = m->bits = mem_must(c->words, sizeof *m->bits);
+    m->refused = state < 0 || !walk_all(&w, state);
+    m->exits = w.exits;
+    m->n_exits = w.n_exits;
+    size_t n = count_bits(m->bits, c->words);
+    if (n <= FEW) keep_few(m, c->words, n);
+    c->bytes += sizeof *m + m->n_ids * sizeof *m->ids + (m->bits ? c->words * sizeof *m->bits : 0) + m->n_exits * sizeof *m->exits;
+    c->n_masks++;
+    return m;
+}
+
+static const node_mask *mask_of_node(mask_cache *c, automaton *a, uint32_t node) {
+    if (!c->nodes[node]) c->nodes[node] = make_node_mask(c, a, node);
+    return c->nodes[node];
+}
+
+static void node_mask_free(node_mask *m) {
+    if (!m) return;
+    free(m->ids);
+    free(m->bits);
+    free(m->exits);
+    free(m);
+}
+
+void mask_cache_init(mask_cache *c, const vocabulary *v, const program *p) {
+    *c = (mask_cache){ .v = v, .words = (vocabulary_n_tokens(v) + 63) / 64, .n_nodes = p->n_nodes };
+    c->nodes = mem_must(p->n_nodes, sizeof *c->nodes);
+}
+
+void mask_cache_forget(mask_cache *c) {
+    for (size_t i = 0; i < c->n_nodes; i++) {
+        node_mask_free(c->nodes[i]);
+        c->nodes[i] = NULL;
+    }
+    c->n_masks = c->bytes = 0;
+}
+
+void mask_cache_free(mask_cache *c) {
+    if (c->nodes) mask_cache_forget(c);
+    free(c->nodes);
+    *c = (mask_cache){ 0 };
+}
+
+/* ---- a state's mask ---- */
+
+static void add_node_mask(const mask_cache *c, const node_mask *m, uint64_t *bits) {
+    for (size_t i = 0; i < m->n_ids; i++) bits[m->ids[i] / 64] |= 1ull << (m->ids[i] % 64);
+    for (size_t i = 0; m->bits && i < c->words; i++) bits[i] |= m->bits[i];
+}
+
+static bool walk_exits(walk *w, const node_mask *m, int32_t then) {
+    if (!w->a->states[then].n_items) return true; /* nothing can follow */
+    for (size_t i = 0; i < m->n_exits; i++) {
+        uint32_t node = m->exits[i];
+        w->at[w->t->depth[node]] = then;
+        if (!walk_nodes(w, node + 1, w->t->end[node])) return false;
+    }
+    return true;
+}
+
+bool mask_fill(mask_cache *c, automaton *a, int32_t state, bool first, uint64_t *bits) {
+    const token_trie *running = vocabulary_trie(c->v, false), *begins = vocabulary_trie(c->v, first);
+    walk w = { .a = a, .t = begins, .bits = bits, .left = WALK_LIMIT };
+    if (begins != running) return walk_all(&w, state);
+    for (uint32_t i = 0; i < a->states[state].n_items; i++) {
+        pda_item item = a->items[a->states[state].items + i];
+        const node_mask *m = mask_of_node(c, a, item.node);
+        if (m->refused) return false;
+        add_node_mask(c, m, bits);
+        if (!walk_exits(&w, m, item.then)) return false;
+    }
+    return true;
+}
+
+static bool is_wide(const program *p, uint32_t node) {
+    unsigned bytes = 0;
+    for (uint32_t k = p->nodes[node].edges; k < p->nodes[node + 1].edges; k++) bytes += p->edges[k].hi - p->edges[k].lo + 1u;
+    return bytes >= WIDE;
+}
+
+void mask_prepare(mask_cache *c, automaton *a, double until, size_t most_bytes) {
+    for (uint32_t node = 0; node < c->n_nodes; node++) {
+        if (!is_wide(a->p, node)) continue;
+        if (effort_clock() > until || c->bytes > most_bytes || automaton_bytes(a) > most_bytes) return;
+        mask_of_node(c, a, node);
+    }
+}
