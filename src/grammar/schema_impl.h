@@ -3,7 +3,8 @@
  *   domains  a term's values by JSON type: which of null, true, false; a language of numbers; one of strings; cases of arrays; cases
  *            of objects. Domains have and, or, not; values within arrays and objects stay terms, so recursive schemas are no matter.
  *   rules    a domain as grammar rules, one for each term that is needed (schema_rules.c, schema_array.c, schema_object.c).
- * Everything lies in the effort's arena. NULL stands for a failure that the effort knows of. */
+ * Everything lies in the effort's arena. NULL stands for a failure that the effort knows of (while probing, also for
+ * what is not known yet). */
 #ifndef PINGTI_GRAMMAR_SCHEMA_IMPL_H
 #define PINGTI_GRAMMAR_SCHEMA_IMPL_H
 #include "grammar/schema_doc.h"

@@ -69,7 +69,9 @@ term term_or(translation *t, term a, term b) {
     return pair(t, TERM_OR, a, b);
 }
 
+/* Where it was only asked whether there may be values (probing), not knowing is no failure: NULL alone says so. */
 static const domain *too_deep(translation *t, const char *what) {
+    if (t->probing) return NULL;
     if (!t->w->failed) {
         err_set(t->w->e, ERR_LIMIT, "the schema %s", what);
         err_hint(t->w->e, "a reference has to lead through a property or an item before it comes back");
