@@ -67,6 +67,9 @@ static uint32_t weigh(compiler *c, const syn *s) {
     case SYN_CHARS: return saturate((uint64_t)s->n * 2);
     case SYN_TEXT:
     case SYN_JSON: return saturate(s->language->n_edges + s->language->n_states);
+    case SYN_GRAPH:
+        for (uint32_t i = 0; i < s->n; i++) sum += weigh(c, s->edges[i].label);
+        return saturate(sum);
     case SYN_SEQ:
     case SYN_ALT:
         for (uint32_t i = 0; i < s->n; i++) sum += weigh(c, s->kids[i]);
@@ -103,6 +106,22 @@ static bool has_characters(const syn *s) {
     return false;
 }
 
+static bool is_alive(const compiler *c, const syn *s);
+
+/* Whether living edges lead from state 0 to state 1. */
+static bool graph_is_alive(const compiler *c, const syn *s) {
+    bool *reached = mem_must(s->min, sizeof *reached), more = true;
+    reached[0] = true;
+    while (more && !reached[1]) { /* edges lead mostly from earlier states to later ones: few rounds */
+        more = false;
+        for (uint32_t i = 0; i < s->n; i++)
+            if (reached[s->edges[i].from] && !reached[s->edges[i].to] && is_alive(c, s->edges[i].label)) reached[s->edges[i].to] = more = true;
+    }
+    bool alive = reached[1];
+    free(reached);
+    return alive;
+}
+
 static bool is_alive(const compiler *c, const syn *s) {
     switch (s->kind) {
     case SYN_NEVER: return false;
@@ -116,6 +135,7 @@ static bool is_alive(const compiler *c, const syn *s) {
         for (uint32_t i = 0; i < s->n; i++)
             if (is_alive(c, s->kids[i])) return true;
         return false;
+    case SYN_GRAPH: return graph_is_alive(c, s);
     case SYN_REPEAT: return s->min == 0 || is_alive(c, s->kids[0]);
     case SYN_RULE: return c->rules[s->rule].alive;
     default: return !lang_is_empty(s->language);
@@ -125,6 +145,7 @@ static bool is_alive(const compiler *c, const syn *s) {
 static bool is_nullable(const compiler *c, const syn *s) {
     switch (s->kind) {
     case SYN_NEVER:
+    case SYN_GRAPH:
     case SYN_CHARS: return false;
     case SYN_LITERAL: return s->n == 0;
     case SYN_SEQ:
@@ -142,6 +163,7 @@ static bool is_nullable(const compiler *c, const syn *s) {
 }
 
 static bool has_loop(const syn *s) {
+    if (s->kind == SYN_GRAPH) return true;
     if (s->kind == SYN_REPEAT) return s->max == SYN_FOREVER || has_loop(s->kids[0]);
     if (s->kind == SYN_TEXT || s->kind == SYN_JSON) return s->language->n_edges > 8;
     if (s->kind != SYN_SEQ && s->kind != SYN_ALT) return false;
@@ -175,6 +197,7 @@ static void each_rule(const compiler *c, const syn *s, bool often, void (*visit)
         if (rule != UINT32_MAX) visit(ctx, rule, often);
         else each_rule(c, s->kids[0], often, visit, ctx);
     }
+    for (uint32_t i = 0; s->kind == SYN_GRAPH && i < s->n; i++) each_rule(c, s->edges[i].label, often, visit, ctx);
     if (s->kind != SYN_SEQ && s->kind != SYN_ALT) return;
     for (uint32_t i = 0; i < s->n; i++) each_rule(c, s->kids[i], often, visit, ctx);
 }
@@ -315,6 +338,15 @@ static void build_sequence(const compiler *c, nfa *a, const syn *s, uint32_t fro
     }
 }
 
+static void build_graph(const compiler *c, nfa *a, const syn *s, uint32_t from, uint32_t to) {
+    uint32_t base = nfa_state(a);
+    for (uint32_t i = 1; i < s->min; i++) nfa_state(a);
+    nfa_skip(a, from, base);
+    nfa_skip(a, base + 1, to);
+    for (uint32_t i = 0; i < s->n && !a->w->failed; i++)
+        if (is_alive(c, s->edges[i].label)) build(c, a, s->edges[i].label, base + s->edges[i].from, base + s->edges[i].to);
+}
+
 static void build(const compiler *c, nfa *a, const syn *s, uint32_t from, uint32_t to) {
     if (a->w->failed) return;
     switch (s->kind) {
@@ -327,6 +359,7 @@ static void build(const compiler *c, nfa *a, const syn *s, uint32_t from, uint32
     case SYN_ALT:
         for (uint32_t i = 0; i < s->n; i++) build(c, a, s->kids[i], from, to);
         break;
+    case SYN_GRAPH: build_graph(c, a, s, from, to); break;
     case SYN_REPEAT: build_repeat(c, a, s, from, to); break;
     case SYN_RULE: build_rule(c, a, s->rule, from, to); break;
     default:

@@ -172,6 +172,15 @@ static void enter(grammar *g) {
 
 static void leave(grammar *g) { pthread_mutex_unlock(&g->lock); }
 
+bool grammar_matches(grammar *g, const char *text, size_t n) {
+    enter(g);
+    int32_t state = automaton_start(g->a);
+    for (size_t i = 0; i < n && state >= 0; i++) state = automaton_step(g->a, state, (unsigned char)text[i]);
+    bool whole = state >= 0 && g->a->states[state].ends;
+    leave(g);
+    return whole;
+}
+
 /* ---- states ---- */
 
 static void push(grammar_state *s, int32_t state) {

@@ -28,6 +28,9 @@ grammar *grammar_ref(grammar *g);
 void grammar_unref(grammar *g); /* NULL is allowed */
 const vocabulary *grammar_vocabulary(const grammar *g);
 
+/* Whether a whole text follows the grammar. */
+bool grammar_matches(grammar *g, const char *text, size_t n);
+
 typedef struct grammar_facts {
     size_t rules, nodes;         /* compiled */
     size_t states, masks, bytes; /* learnt so far and kept */
