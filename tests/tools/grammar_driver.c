@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
     err e = { 0 };
     char *line = NULL;
     size_t cap = 0;
-    runner_options o = { .threads = 2, .context = 2048, .cache_tokens = 65536, .place.dir = "", .precision = PRECISION_FAST, .cache_type = DTYPE_F16 };
+    llm_options o = { .run = { .threads = 2, .context = 2048, .cache_tokens = 65536, .place.dir = "", .precision = PRECISION_FAST, .cache_type = DTYPE_F16 } };
     if (argc != 2) return fprintf(stderr, "usage: grammar_driver MODEL < REQUESTS\n"), 2;
     driver d = { .l = llm_open(argv[1], &o, &e) };
     if (!d.l) {
