@@ -65,6 +65,13 @@ class Sampling(CliCase):
         self.refused("run", "-m", self.model, "--draft", other, "hello", status=2, says=["another vocabulary", "'zz'"])
         self.refused("run", "-m", self.model, "--draft", self.home / "none.gguf", "hello", says="none.gguf")
 
+    def test_the_draft_is_planned_for(self):
+        plan = json.loads(self.answers("run", "-m", self.model, "--draft", self.model, "--memory-plan", "--json"))
+        self.assertLess(plan["draft"]["available"], plan["available"])
+        limit = str(plan["total"] + plan["draft"]["total"] - 1)
+        for more in (["--memory-plan"], ["hello"]):
+            self.refused("run", "-m", self.model, "--draft", self.model, "--memory-limit", limit, *more, says=["does not fit", "MiB available", "MiB needed"])
+
     def test_healing_goes_on_within_a_word(self):
         plain = json.loads(self.answers("run", "-m", self.model, "-n", "8", "--temp", "0", "--json", "hello"))
         healed = json.loads(self.answers("run", "-m", self.model, "-n", "9", "--temp", "0", "--json", "--heal", "hello"))
