@@ -3,7 +3,7 @@
 #include <string.h>
 
 enum { DEEPEST = 1024, WIDE = 64, FEW = 256 };
-static const size_t WALK_LIMIT = 8u << 20; /* items looked at in one walk: a bound that does not depend on what is known already */
+static const size_t WALK_LIMIT = 4u << 20; /* items looked at in one walk: a bound that does not depend on what is known already */
 
 /* One walk of a trie together with the automaton. */
 typedef struct walk {
