@@ -1,5 +1,6 @@
 /* From rules to a program. Rules that match nothing at all are left out; small ones that are not recursive are put where they are
  * named; each of the rest becomes one deterministic automaton, named by calls. */
+#include "base/map.h"
 #include "base/mem.h"
 #include "grammar/program.h"
 #include "grammar/spell.h"
@@ -16,18 +17,12 @@ typedef struct rule_facts {
     uint32_t pending; /* rules it names that are not ordered yet */
 } rule_facts;
 
-typedef struct outline {
-    const syn *repeat;
-    uint32_t rule;
-} outline;
-
 typedef struct compiler {
     effort *w;
     const syntax *s;
     rule_facts *rules;
     size_t n, cap;
-    outline *outlines; /* repetitions whose kid became a rule, in order of address */
-    size_t n_outlines, cap_outlines;
+    map *outlines;      /* address of a repetition whose kid became a rule -> that rule */
     const lang **langs; /* [n] of the rules that are called */
 } compiler;
 
@@ -36,13 +31,8 @@ static uint32_t saturate(uint64_t x) { return x < MAX_WEIGHT ? (uint32_t)x : MAX
 /* ---- what is repeated often and is not small becomes a rule ---- */
 
 static uint32_t outlined_as(const compiler *c, const syn *repeat) {
-    for (size_t lo = 0, hi = c->n_outlines; lo < hi;) {
-        size_t mid = (lo + hi) / 2;
-        if (c->outlines[mid].repeat == repeat) return c->outlines[mid].rule;
-        if (c->outlines[mid].repeat < repeat) lo = mid + 1;
-        else hi = mid;
-    }
-    return UINT32_MAX;
+    int64_t rule;
+    return map_get(c->outlines, (const char *)&repeat, sizeof repeat, &rule) ? (uint32_t)rule : UINT32_MAX;
 }
 
 static uint32_t new_rule(compiler *c, const syn *body) {
@@ -52,9 +42,8 @@ static uint32_t new_rule(compiler *c, const syn *body) {
 }
 
 static void make_outline(compiler *c, const syn *repeat) {
-    if (c->n_outlines == c->cap_outlines)
-        c->outlines = mem_must_grow(c->outlines, c->cap_outlines = c->cap_outlines ? 2 * c->cap_outlines : 16, sizeof *c->outlines);
-    c->outlines[c->n_outlines++] = (outline){ repeat, new_rule(c, repeat->kids[0]) };
+    uint32_t rule = new_rule(c, repeat->kids[0]);
+    map_put(c->outlines, (const char *)&repeat, sizeof repeat, rule);
 }
 
 static uint32_t copies(const syn *repeat) { return repeat->max == SYN_FOREVER ? repeat->min + 1 : repeat->max; }
@@ -75,27 +64,15 @@ static uint32_t weigh(compiler *c, const syn *s) {
         for (uint32_t i = 0; i < s->n; i++) sum += weigh(c, s->kids[i]);
         return saturate(sum);
     case SYN_REPEAT: {
-        uint32_t each = weigh(c, s->kids[0]), times = copies(s);
+        uint32_t times = copies(s);
+        if (outlined_as(c, s) != UINT32_MAX) return saturate(times);
+        uint32_t each = weigh(c, s->kids[0]);
         if (s->kids[0]->kind == SYN_RULE || each <= 4 || times < 3 || (uint64_t)each * times <= OUTLINE_WEIGHT) return saturate((uint64_t)each * times);
         make_outline(c, s);
         return saturate(times);
     }
     default: return 1;
     }
-}
-
-static int by_repeat(const void *a, const void *b) {
-    const outline *x = a, *y = b;
-    return (x->repeat > y->repeat) - (x->repeat < y->repeat);
-}
-
-/* A tree that stands in several places is weighed in each; it is one rule all the same. */
-static void order_outlines(compiler *c) {
-    size_t n = 0;
-    if (c->n_outlines) qsort(c->outlines, c->n_outlines, sizeof *c->outlines, by_repeat);
-    for (size_t i = 0; i < c->n_outlines; i++)
-        if (!n || c->outlines[i].repeat != c->outlines[n - 1].repeat) c->outlines[n++] = c->outlines[i];
-    c->n_outlines = n;
 }
 
 /* ---- facts ---- */
@@ -504,20 +481,19 @@ static program *link_program(const compiler *c) {
 }
 
 program *program_compile(const syntax *s) {
-    compiler c = { .w = s->w, .s = s };
+    compiler c = { .w = s->w, .s = s, .outlines = map_new(16) };
     program *p = NULL;
     for (size_t i = 0; i < s->n; i++) new_rule(&c, s->rules[i].body);
     for (size_t i = 0; i < c.n; i++) {
         uint32_t weight = weigh(&c, c.rules[i].body);
         c.rules[i].weight = weight;
     }
-    order_outlines(&c);
     if (settle(&c)) {
         choose_inline(&c);
         if (compile_rules(&c)) p = link_program(&c);
     }
     free(c.rules);
-    free(c.outlines);
+    map_free(c.outlines);
     free(c.langs);
     return p;
 }

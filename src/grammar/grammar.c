@@ -44,6 +44,7 @@ struct grammar_state {
 static grammar_budget whole_budget(const grammar_budget *b) {
     grammar_budget full = b ? *b : (grammar_budget){ 0 };
     if (!(full.seconds > 0)) full.seconds = 5;
+    if (full.prepare == 0) full.prepare = 0.25;
     if (!full.nodes) full.nodes = 200000;
     if (!full.text) full.text = 1 << 20;
     if (!full.memory) full.memory = 64 << 20;
@@ -73,7 +74,7 @@ static grammar *make(program *p, vocabulary *v, const grammar_budget *b, double 
     g->collect_at = b->memory;
     mask_cache_init(&g->masks, v, p);
     for (int i = 0; i < KEPT_MASKS; i++) g->kept[i].state = STATE_DEAD;
-    mask_prepare(&g->masks, g->a, now + b->seconds / 10, b->memory / 2);
+    mask_prepare(&g->masks, g->a, now + b->prepare, b->memory / 2);
     g->facts = (grammar_facts){ .rules = p->n_rules, .nodes = p->n_nodes, .seconds = effort_clock() - began };
     return g;
 }

@@ -13,6 +13,7 @@
 
 typedef struct grammar_budget {
     double seconds;      /* compiling; 0: 5 */
+    double prepare;      /* seconds of those for masks made ahead of time; 0: 0.25; below 0: none */
     size_t nodes;        /* of the compiled automaton; 0: 200000 */
     size_t text;         /* bytes of the GBNF or the schema; 0: 1 MiB */
     size_t memory;       /* bytes of masks and states that are kept between tokens; 0: 64 MiB */

@@ -19,6 +19,7 @@ void lang_draft_edge(lang_draft *d, uint32_t from, uint32_t lo, uint32_t hi, uin
         last->hi = hi;
         return;
     }
+    if (!effort_spend(d->w, d->n_edges % 4 == 0)) return;
     if (d->n_edges == d->cap_edges) d->edges = mem_must_grow(d->edges, d->cap_edges = d->cap_edges ? 2 * d->cap_edges : 128, sizeof *d->edges);
     d->edges[d->n_edges++] = (draft_edge){ from, lo, hi, to };
 }

@@ -19,7 +19,7 @@ uint32_t nfa_state(nfa *a) {
 }
 
 void nfa_put(nfa *a, uint32_t from, uint32_t lo, uint32_t hi, uint32_t to) {
-    if (a->w->failed) return;
+    if (!effort_spend(a->w, a->n_edges % 4 == 0)) return; /* edges count too: four as a state */
     if (a->n_edges == a->cap_edges) a->edges = mem_must_grow(a->edges, a->cap_edges = a->cap_edges ? 2 * a->cap_edges : 128, sizeof *a->edges);
     a->edges[a->n_edges] = (nfa_edge){ lo, hi, to, a->first[from] };
     a->first[from] = (uint32_t)++a->n_edges;

@@ -1,6 +1,6 @@
 # The program as a person or a script meets it. Standard-library Python; tiny models are written by the tests themselves.
 if(TARGET pingti)
-  foreach(test test_options test_run test_sampling test_text test_chat test_bench)
+  foreach(test test_options test_run test_sampling test_text test_chat test_bench test_grammar)
     add_test(NAME cli/${test} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/${test}.py)
     set_tests_properties(cli/${test} PROPERTIES TIMEOUT 300 LABELS cli ENVIRONMENT "PINGTI_BINARY=$<TARGET_FILE:pingti>")
   endforeach()
