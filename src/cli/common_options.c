@@ -241,17 +241,30 @@ static void print_plan(const memory_plan *p) {
     if (p->context_lowered) out_printf("the context is lowered to %u tokens, so that it fits\n", p->context);
 }
 
+/* before: the plan of the model that this one drafts for, or NULL. */
+static bool plan_model(const char *path, const runner_options *o, const memory_plan *before, memory_plan *p, err *e) {
+    model_source *source = model_source_open(path, e);
+    model *m = source ? model_open(source, e) : NULL;
+    runner_options ro = m && before ? llm_draft_options(o, before, m) : *o;
+    bool ok = m && memory_plan_make(p, m, &ro, e);
+    model_close(m);
+    model_source_close(source);
+    return ok;
+}
+
 int print_memory_plan(const char *path, const engine_options *o, bool json) {
     err e = { 0 };
     runner_options ro;
-    memory_plan p;
-    model_source *source = NULL;
-    model *m = NULL;
-    bool ok = engine_runner_options(o, &ro, &e) && (source = model_source_open(path, &e)) && (m = model_open(source, &e)) &&
-              memory_plan_make(&p, m, &ro, &e);
-    if (ok && json) out_json(memory_plan_json(&p), true);
-    else if (ok) print_plan(&p);
-    if (m) model_close(m);
-    model_source_close(source);
-    return ok ? out_status() : cli_fail(&e);
+    memory_plan p, d;
+    bool ok = engine_runner_options(o, &ro, &e) && plan_model(path, &ro, NULL, &p, &e) && (!o->draft || plan_model(o->draft, &ro, &p, &d, &e));
+    if (!ok) return cli_fail(&e);
+    if (json) {
+        json_t *j = memory_plan_json(&p);
+        if (o->draft) json_object_set_new(j, "draft", memory_plan_json(&d));
+        out_json(j, true);
+        return out_status();
+    }
+    print_plan(&p);
+    if (o->draft) out_puts("\ndraft model, in what is left\n"), print_plan(&d);
+    return out_status();
 }

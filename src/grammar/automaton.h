@@ -12,7 +12,7 @@ enum {
     STATE_DEAD = -1,             /* the byte is not allowed */
     STATE_NONE = -2,             /* not known yet; as a result: a bound was passed */
     AUTOMATON_NESTING = 512,     /* rules within rules; deeper calls are not offered */
-    AUTOMATON_ITEMS = 512,       /* of one state; an ambiguous grammar that needs more cannot be followed */
+    AUTOMATON_ITEMS = 128,       /* of one state; an ambiguous grammar that needs more cannot be followed */
 };
 
 typedef struct pda_item {

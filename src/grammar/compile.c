@@ -1,5 +1,6 @@
 /* From rules to a program. Rules that match nothing at all are left out; small ones that are not recursive are put where they are
  * named; each of the rest becomes one deterministic automaton, named by calls. */
+#include "base/map.h"
 #include "base/mem.h"
 #include "grammar/program.h"
 #include "grammar/spell.h"
@@ -16,18 +17,12 @@ typedef struct rule_facts {
     uint32_t pending; /* rules it names that are not ordered yet */
 } rule_facts;
 
-typedef struct outline {
-    const syn *repeat;
-    uint32_t rule;
-} outline;
-
 typedef struct compiler {
     effort *w;
     const syntax *s;
     rule_facts *rules;
     size_t n, cap;
-    outline *outlines; /* repetitions whose kid became a rule, in order of address */
-    size_t n_outlines, cap_outlines;
+    map *outlines;      /* address of a repetition whose kid became a rule -> that rule */
     const lang **langs; /* [n] of the rules that are called */
 } compiler;
 
@@ -36,13 +31,8 @@ static uint32_t saturate(uint64_t x) { return x < MAX_WEIGHT ? (uint32_t)x : MAX
 /* ---- what is repeated often and is not small becomes a rule ---- */
 
 static uint32_t outlined_as(const compiler *c, const syn *repeat) {
-    for (size_t lo = 0, hi = c->n_outlines; lo < hi;) {
-        size_t mid = (lo + hi) / 2;
-        if (c->outlines[mid].repeat == repeat) return c->outlines[mid].rule;
-        if (c->outlines[mid].repeat < repeat) lo = mid + 1;
-        else hi = mid;
-    }
-    return UINT32_MAX;
+    int64_t rule;
+    return map_get(c->outlines, (const char *)&repeat, sizeof repeat, &rule) ? (uint32_t)rule : UINT32_MAX;
 }
 
 static uint32_t new_rule(compiler *c, const syn *body) {
@@ -52,9 +42,8 @@ static uint32_t new_rule(compiler *c, const syn *body) {
 }
 
 static void make_outline(compiler *c, const syn *repeat) {
-    if (c->n_outlines == c->cap_outlines)
-        c->outlines = mem_must_grow(c->outlines, c->cap_outlines = c->cap_outlines ? 2 * c->cap_outlines : 16, sizeof *c->outlines);
-    c->outlines[c->n_outlines++] = (outline){ repeat, new_rule(c, repeat->kids[0]) };
+    uint32_t rule = new_rule(c, repeat->kids[0]);
+    map_put(c->outlines, (const char *)&repeat, sizeof repeat, rule);
 }
 
 static uint32_t copies(const syn *repeat) { return repeat->max == SYN_FOREVER ? repeat->min + 1 : repeat->max; }
@@ -67,12 +56,17 @@ static uint32_t weigh(compiler *c, const syn *s) {
     case SYN_CHARS: return saturate((uint64_t)s->n * 2);
     case SYN_TEXT:
     case SYN_JSON: return saturate(s->language->n_edges + s->language->n_states);
+    case SYN_GRAPH:
+        for (uint32_t i = 0; i < s->n; i++) sum += weigh(c, s->edges[i].label);
+        return saturate(sum);
     case SYN_SEQ:
     case SYN_ALT:
         for (uint32_t i = 0; i < s->n; i++) sum += weigh(c, s->kids[i]);
         return saturate(sum);
     case SYN_REPEAT: {
-        uint32_t each = weigh(c, s->kids[0]), times = copies(s);
+        uint32_t times = copies(s);
+        if (outlined_as(c, s) != UINT32_MAX) return saturate(times);
+        uint32_t each = weigh(c, s->kids[0]);
         if (s->kids[0]->kind == SYN_RULE || each <= 4 || times < 3 || (uint64_t)each * times <= OUTLINE_WEIGHT) return saturate((uint64_t)each * times);
         make_outline(c, s);
         return saturate(times);
@@ -81,26 +75,28 @@ static uint32_t weigh(compiler *c, const syn *s) {
     }
 }
 
-static int by_repeat(const void *a, const void *b) {
-    const outline *x = a, *y = b;
-    return (x->repeat > y->repeat) - (x->repeat < y->repeat);
-}
-
-/* A tree that stands in several places is weighed in each; it is one rule all the same. */
-static void order_outlines(compiler *c) {
-    size_t n = 0;
-    if (c->n_outlines) qsort(c->outlines, c->n_outlines, sizeof *c->outlines, by_repeat);
-    for (size_t i = 0; i < c->n_outlines; i++)
-        if (!n || c->outlines[i].repeat != c->outlines[n - 1].repeat) c->outlines[n++] = c->outlines[i];
-    c->n_outlines = n;
-}
-
 /* ---- facts ---- */
 
 static bool has_characters(const syn *s) {
     for (uint32_t i = 0; i < s->n; i++)
         if (s->ranges[i].lo < 0xd800 || s->ranges[i].hi > 0xdfff) return true;
     return false;
+}
+
+static bool is_alive(const compiler *c, const syn *s);
+
+/* Whether living edges lead from state 0 to state 1. */
+static bool graph_is_alive(const compiler *c, const syn *s) {
+    bool *reached = mem_must(s->min, sizeof *reached), more = true;
+    reached[0] = true;
+    while (more && !reached[1]) { /* edges lead mostly from earlier states to later ones: few rounds */
+        more = false;
+        for (uint32_t i = 0; i < s->n; i++)
+            if (reached[s->edges[i].from] && !reached[s->edges[i].to] && is_alive(c, s->edges[i].label)) reached[s->edges[i].to] = more = true;
+    }
+    bool alive = reached[1];
+    free(reached);
+    return alive;
 }
 
 static bool is_alive(const compiler *c, const syn *s) {
@@ -116,6 +112,7 @@ static bool is_alive(const compiler *c, const syn *s) {
         for (uint32_t i = 0; i < s->n; i++)
             if (is_alive(c, s->kids[i])) return true;
         return false;
+    case SYN_GRAPH: return graph_is_alive(c, s);
     case SYN_REPEAT: return s->min == 0 || is_alive(c, s->kids[0]);
     case SYN_RULE: return c->rules[s->rule].alive;
     default: return !lang_is_empty(s->language);
@@ -125,6 +122,7 @@ static bool is_alive(const compiler *c, const syn *s) {
 static bool is_nullable(const compiler *c, const syn *s) {
     switch (s->kind) {
     case SYN_NEVER:
+    case SYN_GRAPH:
     case SYN_CHARS: return false;
     case SYN_LITERAL: return s->n == 0;
     case SYN_SEQ:
@@ -142,6 +140,7 @@ static bool is_nullable(const compiler *c, const syn *s) {
 }
 
 static bool has_loop(const syn *s) {
+    if (s->kind == SYN_GRAPH) return true;
     if (s->kind == SYN_REPEAT) return s->max == SYN_FOREVER || has_loop(s->kids[0]);
     if (s->kind == SYN_TEXT || s->kind == SYN_JSON) return s->language->n_edges > 8;
     if (s->kind != SYN_SEQ && s->kind != SYN_ALT) return false;
@@ -175,6 +174,7 @@ static void each_rule(const compiler *c, const syn *s, bool often, void (*visit)
         if (rule != UINT32_MAX) visit(ctx, rule, often);
         else each_rule(c, s->kids[0], often, visit, ctx);
     }
+    for (uint32_t i = 0; s->kind == SYN_GRAPH && i < s->n; i++) each_rule(c, s->edges[i].label, often, visit, ctx);
     if (s->kind != SYN_SEQ && s->kind != SYN_ALT) return;
     for (uint32_t i = 0; i < s->n; i++) each_rule(c, s->kids[i], often, visit, ctx);
 }
@@ -315,6 +315,15 @@ static void build_sequence(const compiler *c, nfa *a, const syn *s, uint32_t fro
     }
 }
 
+static void build_graph(const compiler *c, nfa *a, const syn *s, uint32_t from, uint32_t to) {
+    uint32_t base = nfa_state(a);
+    for (uint32_t i = 1; i < s->min; i++) nfa_state(a);
+    nfa_skip(a, from, base);
+    nfa_skip(a, base + 1, to);
+    for (uint32_t i = 0; i < s->n && !a->w->failed; i++)
+        if (is_alive(c, s->edges[i].label)) build(c, a, s->edges[i].label, base + s->edges[i].from, base + s->edges[i].to);
+}
+
 static void build(const compiler *c, nfa *a, const syn *s, uint32_t from, uint32_t to) {
     if (a->w->failed) return;
     switch (s->kind) {
@@ -327,6 +336,7 @@ static void build(const compiler *c, nfa *a, const syn *s, uint32_t from, uint32
     case SYN_ALT:
         for (uint32_t i = 0; i < s->n; i++) build(c, a, s->kids[i], from, to);
         break;
+    case SYN_GRAPH: build_graph(c, a, s, from, to); break;
     case SYN_REPEAT: build_repeat(c, a, s, from, to); break;
     case SYN_RULE: build_rule(c, a, s->rule, from, to); break;
     default:
@@ -471,20 +481,19 @@ static program *link_program(const compiler *c) {
 }
 
 program *program_compile(const syntax *s) {
-    compiler c = { .w = s->w, .s = s };
+    compiler c = { .w = s->w, .s = s, .outlines = map_new(16) };
     program *p = NULL;
     for (size_t i = 0; i < s->n; i++) new_rule(&c, s->rules[i].body);
     for (size_t i = 0; i < c.n; i++) {
         uint32_t weight = weigh(&c, c.rules[i].body);
         c.rules[i].weight = weight;
     }
-    order_outlines(&c);
     if (settle(&c)) {
         choose_inline(&c);
         if (compile_rules(&c)) p = link_program(&c);
     }
     free(c.rules);
-    free(c.outlines);
+    map_free(c.outlines);
     free(c.langs);
     return p;
 }

@@ -127,7 +127,7 @@ static int by_lo(const void *a, const void *b) {
 static size_t negate(syn_range *r, size_t n, syn_range *out) {
     size_t m = 0;
     uint32_t from = 0;
-    qsort(r, n, sizeof *r, by_lo);
+    if (n) qsort(r, n, sizeof *r, by_lo);
     for (size_t i = 0; i < n; i++) {
         if (r[i].lo > from) out[m++] = (syn_range){ from, r[i].lo - 1 };
         if (r[i].hi + 1 > from) from = r[i].hi + 1;

@@ -44,6 +44,7 @@ struct grammar_state {
 static grammar_budget whole_budget(const grammar_budget *b) {
     grammar_budget full = b ? *b : (grammar_budget){ 0 };
     if (!(full.seconds > 0)) full.seconds = 5;
+    if (full.prepare == 0) full.prepare = 0.25;
     if (!full.nodes) full.nodes = 200000;
     if (!full.text) full.text = 1 << 20;
     if (!full.memory) full.memory = 64 << 20;
@@ -73,7 +74,7 @@ static grammar *make(program *p, vocabulary *v, const grammar_budget *b, double 
     g->collect_at = b->memory;
     mask_cache_init(&g->masks, v, p);
     for (int i = 0; i < KEPT_MASKS; i++) g->kept[i].state = STATE_DEAD;
-    mask_prepare(&g->masks, g->a, now + b->seconds / 10, b->memory / 2);
+    mask_prepare(&g->masks, g->a, now + b->prepare, b->memory / 2);
     g->facts = (grammar_facts){ .rules = p->n_rules, .nodes = p->n_nodes, .seconds = effort_clock() - began };
     return g;
 }
@@ -171,6 +172,15 @@ static void enter(grammar *g) {
 }
 
 static void leave(grammar *g) { pthread_mutex_unlock(&g->lock); }
+
+bool grammar_matches(grammar *g, const char *text, size_t n) {
+    enter(g);
+    int32_t state = automaton_start(g->a);
+    for (size_t i = 0; i < n && state >= 0; i++) state = automaton_step(g->a, state, (unsigned char)text[i]);
+    bool whole = state >= 0 && g->a->states[state].ends;
+    leave(g);
+    return whole;
+}
 
 /* ---- states ---- */
 

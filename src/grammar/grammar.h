@@ -13,6 +13,7 @@
 
 typedef struct grammar_budget {
     double seconds;      /* compiling; 0: 5 */
+    double prepare;      /* seconds of those for masks made ahead of time; 0: 0.25; below 0: none */
     size_t nodes;        /* of the compiled automaton; 0: 200000 */
     size_t text;         /* bytes of the GBNF or the schema; 0: 1 MiB */
     size_t memory;       /* bytes of masks and states that are kept between tokens; 0: 64 MiB */
@@ -27,6 +28,9 @@ grammar *grammar_compile_schema(const char *text, size_t n, bool compact, vocabu
 grammar *grammar_ref(grammar *g);
 void grammar_unref(grammar *g); /* NULL is allowed */
 const vocabulary *grammar_vocabulary(const grammar *g);
+
+/* Whether a whole text follows the grammar. */
+bool grammar_matches(grammar *g, const char *text, size_t n);
 
 typedef struct grammar_facts {
     size_t rules, nodes;         /* compiled */

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include <string.h>
 
-enum { DEAD = -1, MINIMIZE_ROUNDS = 200 };
+enum { DEAD = -1, MINIMIZE_WORK = 2000000, MINIMIZE_ROUNDS = 200 };
 
 /* ---- making one ---- */
 
@@ -19,6 +19,7 @@ void lang_draft_edge(lang_draft *d, uint32_t from, uint32_t lo, uint32_t hi, uin
         last->hi = hi;
         return;
     }
+    if (!effort_spend(d->w, d->n_edges % 4 == 0)) return;
     if (d->n_edges == d->cap_edges) d->edges = mem_must_grow(d->edges, d->cap_edges = d->cap_edges ? 2 * d->cap_edges : 128, sizeof *d->edges);
     d->edges[d->n_edges++] = (draft_edge){ from, lo, hi, to };
 }
@@ -66,10 +67,10 @@ static size_t signature(const lang_draft *d, size_t at, size_t n, const bool *al
 
 /* Classes of states that behave alike, numbered from 0 in order of their first state. The count; 0: not settled in time. */
 static size_t refine(const lang_draft *d, const bool *alive, uint32_t *class_of) {
-    size_t classes = 0, before = SIZE_MAX, round = 0;
+    size_t classes = 0, before = SIZE_MAX, round = 0, most = MINIMIZE_WORK / (d->n + 1) + 8; /* long chains settle late: they stay as they are */
     uint32_t *next = mem_must(d->n, sizeof *next), *key = mem_must(3 * d->n_edges + 1, sizeof *key);
     for (size_t i = 0; i < d->n; i++) class_of[i] = d->states[i].accept;
-    for (; classes != before && round < MINIMIZE_ROUNDS && effort_spend(d->w, 0); round++) {
+    for (; classes != before && round < most && round < MINIMIZE_ROUNDS && effort_spend(d->w, 0); round++) {
         map *seen = map_new(64);
         size_t at = 0;
         before = classes;
@@ -239,7 +240,10 @@ const lang *lang_lengths(effort *w, size_t min, size_t max) {
     lang_draft d = { .w = w };
     size_t last = max == SIZE_MAX ? min : max;
     if (!effort_spend(w, last < w->most_states ? last : w->most_states + 1)) return NULL;
-    for (size_t i = 0; i <= last; i++) d.states[lang_draft_state(&d)].accept = i >= min;
+    for (size_t i = 0; i <= last; i++) {
+        uint32_t state = lang_draft_state(&d);
+        d.states[state].accept = i >= min;
+    }
     for (size_t i = 0; i < last; i++) any_symbol(&d, (uint32_t)i, (uint32_t)i + 1);
     if (max == SIZE_MAX) any_symbol(&d, (uint32_t)last, (uint32_t)last);
     return lang_draft_finish(&d);

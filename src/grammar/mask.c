@@ -3,7 +3,12 @@
 #include <string.h>
 
 enum { DEEPEST = 1024, WIDE = 64, FEW = 256 };
-static const size_t WALK_LIMIT = 8u << 20; /* items looked at in one walk: a bound that does not depend on what is known already */
+static const size_t WALK_LIMIT = 4u << 20; /* items looked at in one walk: a bound that does not depend on what is known already */
+
+/* Where a walk stands: at a state of the automaton, or, as long as nothing but one rule matters, at a node of that rule. The latter
+ * needs nothing to be learnt: long texts within one rule, such as strings, are the most that masks have to do with. */
+static inline int32_t at_node(uint32_t node) { return -(int32_t)node - 16; }
+static inline uint32_t node_at(int32_t at) { return (uint32_t)(-at - 16); }
 
 /* One walk of a trie together with the automaton. */
 typedef struct walk {
@@ -13,8 +18,25 @@ typedef struct walk {
     uint32_t *exits;
     size_t n_exits, cap_exits, left;
     bool want_exits;
-    int32_t at[DEEPEST + 1]; /* state by depth */
+    int32_t at[DEEPEST + 1]; /* by depth */
 } walk;
+
+static int32_t place_of(automaton *a, uint32_t node) {
+    const program_node *n = &a->p->nodes[node];
+    return n[1].calls > n->calls ? automaton_of_node(a, node) : at_node(node);
+}
+
+static int32_t step(automaton *a, int32_t at, uint8_t byte) {
+    if (at >= 0) return automaton_step(a, at, byte);
+    const program_node *n = &a->p->nodes[node_at(at)];
+    const program_edge *e = a->p->edges + n->edges, *end = a->p->edges + n[1].edges;
+    while (e < end && e->hi < byte) e++;
+    return e == end || e->lo > byte ? STATE_DEAD : place_of(a, e->to);
+}
+
+/* How much there is to look at, and whether the rule or the text may end. */
+static size_t weight_of(const automaton *a, int32_t at) { return at >= 0 ? a->states[at].n_items + 1u : 1; }
+static bool may_end(const automaton *a, int32_t at) { return at >= 0 ? a->states[at].ends : a->p->nodes[node_at(at)].accept; }
 
 static void note_exit(walk *w, uint32_t node) {
     if (w->n_exits == w->cap_exits) w->exits = mem_must_grow(w->exits, w->cap_exits = w->cap_exits ? 2 * w->cap_exits : 64, sizeof *w->exits);
@@ -25,25 +47,24 @@ static void note_exit(walk *w, uint32_t node) {
 static bool walk_nodes(walk *w, uint32_t from, uint32_t to) {
     const token_trie *t = w->t;
     for (uint32_t i = from; i < to;) {
-        int32_t state = automaton_step(w->a, w->at[t->depth[i] - 1], t->byte[i]);
-        if (state == STATE_DEAD) {
+        int32_t at = step(w->a, w->at[t->depth[i] - 1], t->byte[i]);
+        if (at == STATE_DEAD) {
             i = t->end[i];
             continue;
         }
-        if (state == STATE_NONE) return false;
-        const pda_state *s = &w->a->states[state];
-        if (w->left <= s->n_items) return false;
-        w->left -= s->n_items + 1u;
-        w->at[t->depth[i]] = state;
+        size_t weight = at == STATE_NONE ? w->left : weight_of(w->a, at);
+        if (w->left <= weight) return false;
+        w->left -= weight;
+        w->at[t->depth[i]] = at;
         for (uint32_t k = t->first[i]; k < t->first[i + 1]; k++) w->bits[t->ids[k] / 64] |= 1ull << (t->ids[k] % 64);
-        if (s->ends && w->want_exits && t->end[i] > i + 1) note_exit(w, i);
+        if (w->want_exits && t->end[i] > i + 1 && may_end(w->a, at)) note_exit(w, i);
         i++;
     }
     return true;
 }
 
-static bool walk_all(walk *w, int32_t state) {
-    w->at[0] = state;
+static bool walk_all(walk *w, int32_t at) {
+    w->at[0] = at;
     return walk_nodes(w, 0, (uint32_t)w->t->n);
 }
 
@@ -66,9 +87,9 @@ static void keep_few(node_mask *m, size_t words, size_t n) {
 static node_mask *make_node_mask(mask_cache *c, automaton *a, uint32_t node) {
     node_mask *m = mem_must(1, sizeof *m);
     walk w = { .a = a, .t = vocabulary_trie(c->v, false), .left = WALK_LIMIT, .want_exits = true };
-    int32_t state = automaton_of_node(a, node);
+    int32_t at = place_of(a, node);
     w.bits = m->bits = mem_must(c->words, sizeof *m->bits);
-    m->refused = state < 0 || !walk_all(&w, state);
+    m->refused = at == STATE_NONE || !walk_all(&w, at);
     m->exits = w.exits;
     m->n_exits = w.n_exits;
     size_t n = count_bits(m->bits, c->words);

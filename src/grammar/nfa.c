@@ -19,7 +19,7 @@ uint32_t nfa_state(nfa *a) {
 }
 
 void nfa_put(nfa *a, uint32_t from, uint32_t lo, uint32_t hi, uint32_t to) {
-    if (a->w->failed) return;
+    if (!effort_spend(a->w, a->n_edges % 4 == 0)) return; /* edges count too: four as a state */
     if (a->n_edges == a->cap_edges) a->edges = mem_must_grow(a->edges, a->cap_edges = a->cap_edges ? 2 * a->cap_edges : 128, sizeof *a->edges);
     a->edges[a->n_edges] = (nfa_edge){ lo, hi, to, a->first[from] };
     a->first[from] = (uint32_t)++a->n_edges;
@@ -77,13 +77,13 @@ static int by_value(const void *a, const void *b) {
 /* The deterministic state of s->set[0..n). */
 static uint32_t intern(subsets *s, size_t n) {
     int64_t id;
-    qsort(s->set, n, sizeof *s->set, by_value);
+    if (n) qsort(s->set, n, sizeof *s->set, by_value);
     if (map_get(s->known, (const char *)s->set, n * sizeof *s->set, &id)) return (uint32_t)id;
     if (!effort_spend(s->a->w, 1)) return 0;
     id = lang_draft_state(&s->d);
     map_put(s->known, (const char *)s->set, n * sizeof *s->set, id);
     while (s->n_members + n > s->cap_members) s->members = mem_must_grow(s->members, s->cap_members = s->cap_members ? 2 * s->cap_members : 1024, sizeof *s->members);
-    memcpy(s->members + s->n_members, s->set, n * sizeof *s->set);
+    if (n) memcpy(s->members + s->n_members, s->set, n * sizeof *s->set);
     s->n_members += n;
     if ((size_t)id + 2 > s->cap_from) s->from = mem_must_grow(s->from, s->cap_from = s->cap_from ? 2 * s->cap_from : 64, sizeof *s->from);
     s->from[id + 1] = s->n_members;
@@ -111,7 +111,7 @@ static size_t cut(subsets *s) {
         s->bounds[n++] = s->out[i].lo;
         s->bounds[n++] = s->out[i].hi + 1;
     }
-    qsort(s->bounds, n, sizeof *s->bounds, by_value);
+    if (n) qsort(s->bounds, n, sizeof *s->bounds, by_value);
     for (size_t i = 0; i < n; i++)
         if (!i || s->bounds[i] != s->bounds[i - 1]) s->bounds[unique++] = s->bounds[i];
     return unique;
@@ -124,7 +124,7 @@ static int by_lo(const void *a, const void *b) {
 
 static void expand(subsets *s, uint32_t id) {
     gather(s, id);
-    qsort(s->out, s->n_out, sizeof *s->out, by_lo);
+    if (s->n_out) qsort(s->out, s->n_out, sizeof *s->out, by_lo);
     size_t n = cut(s);
     for (size_t i = 0; i + 1 < n; i++) {
         uint32_t lo = s->bounds[i], hi = s->bounds[i + 1] - 1;

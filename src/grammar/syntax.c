@@ -73,6 +73,19 @@ const syn *syn_repeat(effort *w, const syn *kid, uint32_t min, uint32_t max) {
     return s;
 }
 
+const syn *syn_graph(effort *w, const syn_edge *edges, size_t n, uint32_t states) {
+    syn *s = make(w, SYN_GRAPH);
+    syn_edge *copy = effort_new(w, n, sizeof *copy);
+    if (!s || !copy) return NULL;
+    if (n) memcpy(copy, edges, n * sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        if (!edges[i].label) return NULL;
+    s->edges = copy;
+    s->n = (uint32_t)n;
+    s->min = states;
+    return s;
+}
+
 const syn *syn_ref(effort *w, uint32_t rule) {
     syn *s = make(w, SYN_RULE);
     if (s) s->rule = rule;

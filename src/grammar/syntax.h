@@ -14,6 +14,7 @@ typedef enum syn_kind {
     SYN_ALT,
     SYN_REPEAT,  /* kids[0], min to max times */
     SYN_RULE,
+    SYN_GRAPH,   /* states with edges that are trees: from state 0 to state 1. Never matches the empty text */
     SYN_TEXT,    /* a language of code points, written as UTF-8 */
     SYN_JSON,    /* the same as the inside of a JSON string: quotes, backslashes and controls escaped */
 } syn_kind;
@@ -22,17 +23,23 @@ typedef struct syn_range {
     uint32_t lo, hi;
 } syn_range;
 
+typedef struct syn_edge {
+    uint32_t from, to;
+    const struct syn *label;
+} syn_edge;
+
 typedef struct syn {
     syn_kind kind;
-    uint32_t n; /* kids, ranges, bytes */
+    uint32_t n; /* kids, ranges, bytes, edges */
     union {
         const struct syn **kids;
         const syn_range *ranges;
+        const syn_edge *edges;
         const char *bytes;
         const lang *language;
         uint32_t rule;
     };
-    uint32_t min, max; /* SYN_REPEAT; SYN_FOREVER: no end */
+    uint32_t min, max; /* SYN_REPEAT; SYN_FOREVER: no end. SYN_GRAPH: min states */
 } syn;
 
 typedef struct syn_rule {
@@ -56,6 +63,7 @@ const syn *syn_text(effort *w, const char *literal);
 const syn *syn_chars(effort *w, const syn_range *ranges, size_t n); /* copied */
 const syn *syn_list(effort *w, syn_kind kind, const syn *const *kids, size_t n); /* SEQ or ALT; copied; one kid is itself */
 const syn *syn_repeat(effort *w, const syn *kid, uint32_t min, uint32_t max);
+const syn *syn_graph(effort *w, const syn_edge *edges, size_t n, uint32_t states); /* copied */
 const syn *syn_ref(effort *w, uint32_t rule);
 const syn *syn_language(effort *w, syn_kind kind, const lang *l);
 

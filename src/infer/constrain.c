@@ -12,9 +12,10 @@ static bool nothing_fits(err *e) {
 }
 
 /* A bias may forbid what the grammar demands: then there is no answer, rather than one that breaks either. */
-static bool was_forbidden(err *e) {
-    return err_set(e, ERR_USAGE, "every token that is allowed here is forbidden or has no logit that is a number") ||
-           err_hint(e, "lift the logit biases of -100, or change the grammar (or --heal, when it is the first token)");
+static bool was_forbidden(const request *r, err *e) {
+    const char *by = r->grammar ? "the grammar" : "the word to heal";
+    return err_set(e, ERR_USAGE, "every token that %s allows here is forbidden or has no logit that is a number", by) ||
+           err_hint(e, "lift the logit biases of -100, or change %s", by);
 }
 
 static bool draw_allowed(request *r, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens, size_t n, sample_scratch *scratch,
@@ -25,7 +26,7 @@ static bool draw_allowed(request *r, const float *logits, size_t n_vocab, size_t
     scratch->allowed = scratch->mask;
     *out = sample_token(&r->options.sample, &r->sampler, logits, n_vocab, n_known, tokens, n, r->options.n_prompt, scratch);
     scratch->allowed = NULL;
-    if (out->id == SAMPLE_NOTHING) return was_forbidden(&r->error);
+    if (out->id == SAMPLE_NOTHING) return was_forbidden(r, &r->error);
     r->usage.forced_tokens += allowed == 1;
     return grammar_state_advance(r->grammar, out->id, &r->error);
 }
@@ -36,7 +37,7 @@ bool constrain_token(request *r, const float *logits, size_t n_vocab, size_t n_k
     scratch->allowed = n == r->options.n_prompt ? r->first_allowed : NULL;
     *out = sample_token(&r->options.sample, &r->sampler, logits, n_vocab, n_known, tokens, n, r->options.n_prompt, scratch);
     scratch->allowed = NULL;
-    return out->id != SAMPLE_NOTHING || was_forbidden(&r->error);
+    return out->id != SAMPLE_NOTHING || was_forbidden(r, &r->error);
 }
 
 bool constrain_is_over(const request *r) { return r->grammar && grammar_state_is_over(r->grammar); }

@@ -109,7 +109,7 @@ static size_t after_breaker(const dry_breakers *b, const int32_t *text, size_t n
         bool found = false;
         const spelling *s = spellings_of(b, text[n - 1 - back], &k);
         for (size_t i = 0; i < k; i++) {
-            if (s[i].n_tail > back || memcmp(text + n - back, b->tails.ids + s[i].tail, s[i].n_tail * sizeof *text) != 0) continue;
+            if (s[i].n_tail > back || (s[i].n_tail && memcmp(text + n - back, b->tails.ids + s[i].tail, s[i].n_tail * sizeof *text) != 0)) continue;
             found = true;
             if (s[i].n_tail > longest) longest = s[i].n_tail;
         }

@@ -84,18 +84,21 @@ static bool same_vocabulary(const tokenizer *a, const tokenizer *b, err *e) {
            err_hint(e, "take a smaller model of the same family, or leave out --draft");
 }
 
-/* It computes with the first one's threads, in the memory that one leaves. */
-static runner *draft_runner(llm *l, runner *main, const runner_options *o, err *e) {
-    const memory_plan *p = runner_plan(main);
+runner_options llm_draft_options(const runner_options *o, const memory_plan *p, const model *draft) {
     runner_options ro = *o;
-    ro.pool = runner_pool(main);
-    ro.context = p->context < l->draft->spec.context ? p->context : l->draft->spec.context;
+    ro.context = p->context < draft->spec.context ? p->context : draft->spec.context;
     ro.cache_tokens = p->cache_tokens + SPECULATE_MOST * KV_PAGE_TOKENS;
     ro.memory_limit = p->available > p->total ? p->available - p->total : 1;
     ro.prof = NULL;
-    runner *r = l->draft->spec.vocab >= tokenizer_n_tokens(l->tokenizer) ? runner_new(l->draft, &ro, e) : NULL;
-    if (l->draft->spec.vocab < tokenizer_n_tokens(l->tokenizer)) err_set(e, ERR_FORMAT, "the tokenizer has more tokens than the draft model");
-    return r;
+    return ro;
+}
+
+static runner *draft_runner(llm *l, runner *main, const runner_options *o, err *e) {
+    runner_options ro = llm_draft_options(o, runner_plan(main), l->draft);
+    ro.pool = runner_pool(main);
+    if (l->draft->spec.vocab >= tokenizer_n_tokens(l->tokenizer)) return runner_new(l->draft, &ro, e);
+    err_set(e, ERR_FORMAT, "the tokenizer has more tokens than the draft model");
+    return NULL;
 }
 
 static runner *open_draft(llm *l, const char *path, runner *main, const runner_options *o, err *e) {

@@ -34,6 +34,8 @@ typedef struct llm_options {
 } llm_options;
 
 llm *llm_open(const char *path, const llm_options *o, err *e);
+/* A draft computes with the model's threads, in the memory that the model leaves, as far as its own context reaches. */
+runner_options llm_draft_options(const runner_options *o, const memory_plan *p, const model *draft);
 void llm_close(llm *l);
 
 /* Tokenizer of any file that has a vocabulary, whatever its architecture. */

@@ -18,7 +18,7 @@ static uint64_t scratch_bytes(const model_spec *s, uint64_t rows) {
     uint64_t kv_cols = (uint64_t)spec_kv_heads(s) * (spec_k_head(s) + spec_v_head(s)) * 2;
     uint64_t ffn = 3ull * (s->ff > s->expert_ff * (uint64_t)s->router.top_k ? s->ff : s->expert_ff * (uint64_t)s->router.top_k);
     uint64_t per_row = 8ull * s->d + q + kv_cols + ffn + 3ull * s->shared_ff + (uint64_t)s->d * s->router.top_k + 2ull * s->router.experts;
-    uint64_t logits_rows = rows < 64 ? rows : 64;
+    uint64_t logits_rows = rows < PLAN_LOGITS_ROWS ? rows : PLAN_LOGITS_ROWS;
     return (rows * per_row + logits_rows * s->vocab) * sizeof(float);
 }
 

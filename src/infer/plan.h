@@ -3,5 +3,6 @@
 #define PINGTI_INFER_PLAN_H
 #include "infer/runner.h"
 
+enum { PLAN_LOGITS_ROWS = 64 }; /* of a pass: memory for so many is counted */
 kv_view plan_view(const model *m, dtype cache_type);
 #endif

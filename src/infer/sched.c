@@ -1,6 +1,7 @@
 #include "infer/sched.h"
 #include "base/mem.h"
 #include "infer/jump.h"
+#include "infer/plan.h"
 #include <math.h>
 #include <string.h>
 
@@ -184,8 +185,8 @@ static void compute_guesses(sched *s, run_slice *slice, speculation *g) {
     slice->logits = LOGITS_ALL;
 }
 
-/* Many sequences fill a step by themselves: their guesses would be judged for nothing. */
-enum { GUESSERS = 64 };
+/* Many sequences fill a step by themselves: their guesses would be judged for nothing. So many rows of logits are planned for, too. */
+enum { GUESSERS = PLAN_LOGITS_ROWS };
 
 /* The draft model guesses where nothing better was found. */
 static void add_drafts(sched *s, request *const *r, size_t n) {
@@ -206,7 +207,8 @@ static void add_guesses(sched *s, size_t budget) {
     run_slice *slices[GUESSERS];
     request *r[GUESSERS];
     size_t n = 0;
-    if (!s->most_guesses || !budget || !p->decodes || p->decodes > GUESSERS) return;
+    if (!s->most_guesses || !budget || !p->decodes || p->n >= GUESSERS) return;
+    if (budget > GUESSERS - p->n) budget = GUESSERS - p->n;
     for (size_t i = 0; i < p->n; i++) {
         if (!is_decoding(p->requests[i]) || p->requests[i]->options.no_speculation) continue;
         r[n] = p->requests[i];

@@ -1,6 +1,6 @@
 """What llama.cpp's samplers make of logits, for tests/unit/infer/test_sampler_golden.c: python make.py
 
-Made with llama-cpp-python 0.3.36 (its llama.cpp), gguf 0.19.0. Logits are whole multiples of 1/64, so that the file holds them exactly.
+Made with llama-cpp-python 0.3.36 (its llama.cpp), gguf 0.19.0, and for token healing transformers 5.23.0. Logits are whole multiples of 1/64, so that the file holds them exactly.
 vocab.gguf is the vocabulary of ../tokenizer/byte_bpe.json, in the form that llama.cpp reads."""
 import ctypes
 import json
@@ -10,6 +10,7 @@ import random
 
 import gguf
 import llama_cpp.llama_cpp as L
+from transformers.tokenization_python import ExtensionsTrie
 
 here = pathlib.Path(__file__).parent
 rnd = random.Random(20)
@@ -156,7 +157,15 @@ def dry_cases(vocab_path, n_vocab):
     return out
 
 
+def heal_cases():
+    """What transformers' token healing allows to begin an answer: the tokens that extend the spelling of the prompt's last one."""
+    vocab = json.loads((here.parent / "tokenizer" / "byte_bpe.json").read_text())["model"]["vocab"]
+    trie = ExtensionsTrie(vocab)
+    names = sorted(vocab)
+    return [dict(last=vocab[name], allowed=sorted(vocab[x] for x in trie.extensions(name))) for name in rnd.sample(names, 60) if name.isascii() or name[0] == "Ġ"]
+
+
 vocab_path = here / "vocab.gguf"
 n_vocab = make_vocabulary(vocab_path)
-cases = dict(cuts=cut_cases(), mirostat=mirostat_cases(), dry=dry_cases(vocab_path, n_vocab))
+cases = dict(cuts=cut_cases(), mirostat=mirostat_cases(), dry=dry_cases(vocab_path, n_vocab), heal=heal_cases())
 (here / "cases.json").write_text(json.dumps(cases, separators=(",", ":")) + "\n")

@@ -176,6 +176,11 @@ static void parameters_are_checked(void **state) {
     assert_false(sample_check(&(sample_params){ .top_p = 1.5f }, V, &e));
     assert_false(sample_check(&(sample_params){ .bias = &b, .n_bias = 1 }, V, &e));
     assert_false(sample_check(&(sample_params){ .n_logprobs = 21 }, V, &e));
+    assert_true(sample_check(&(sample_params){ .temperature = 1, .mirostat = 2, .dry = { .multiplier = 1 }, .dynamic_range = 0.5f }, V, &e));
+    const sample_params wrong[] = { { .typical_p = 1.1f }, { .xtc_probability = -0.1f }, { .xtc_threshold = 2 }, { .dynamic_range = -1 }, { .dynamic_exponent = NAN },
+                                    { .mirostat = 3 }, { .mirostat_tau = -1 }, { .mirostat_eta = 2 }, { .dry = { .multiplier = -1 } }, { .dry = { .multiplier = 1, .base = 0.5f } },
+                                    { .mirostat = 1, .top_k = 4 }, { .mirostat = 2, .typical_p = 0.5f }, { .mirostat = 2, .temperature_last = true } };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_false(sample_check(&wrong[i], V, &e));
 }
 
 int main(void) {

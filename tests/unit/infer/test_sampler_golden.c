@@ -3,6 +3,7 @@
 #include "unit/check.h"
 #include "base/json.h"
 #include "infer/cut.h"
+#include "infer/heal.h"
 #include "infer/llm.h"
 #include <math.h>
 
@@ -146,6 +147,33 @@ static void impossible_breakers_are_refused(void **state) {
     tokenizer_free(t);
 }
 
+static void healing_allows_what_transformers_allows(void **state) {
+    (void)state;
+    err e = { 0 };
+    tokenizer *t = llm_open_tokenizer(GOLDEN "vocab.gguf", &e);
+    check_ok(t != NULL, &e);
+    size_t i, k, many = 0;
+    json_t *c, *id;
+    json_array_foreach(js_get(cases, "heal"), i, c) {
+        int32_t prompt[2] = { 5, (int32_t)number(c, "last") };
+        heal h;
+        size_t allowed = 0;
+        assert_true(heal_prompt(&h, t, prompt, 2));
+        json_array_foreach(js_get(c, "allowed"), k, id) {
+            size_t v = (size_t)json_integer_value(id);
+            assert_true(h.allowed[v / 64] >> v % 64 & 1);
+        }
+        for (size_t w = 0; w < h.n_words; w++) allowed += (size_t)__builtin_popcountll(h.allowed[w]);
+        assert_int_equal(allowed, k);
+        many += k > 1;
+        heal_free(&h);
+        assert_false(heal_prompt(&h, t, prompt, 1)); /* nothing would be left */
+    }
+    printf("%zu endings, %zu of them with more than one way on\n", i, many);
+    assert_true(many > 5);
+    tokenizer_free(t);
+}
+
 static int load(void **state) {
     (void)state;
     err e = { 0 };
@@ -167,6 +195,7 @@ int main(void) {
         cmocka_unit_test(mirostat_goes_llama_cpps_way),
         cmocka_unit_test(dry_takes_what_llama_cpps_takes),
         cmocka_unit_test(impossible_breakers_are_refused),
+        cmocka_unit_test(healing_allows_what_transformers_allows),
     };
     return cmocka_run_group_tests(tests, load, let_go);
 }
