@@ -2,7 +2,7 @@
 #include "base/mem.h"
 #include <string.h>
 
-enum { DEEPEST = 1024, WIDE = 64, FEW = 256 };
+enum { DEEPEST = 1024, WIDE = 64, FEW = 256, MANY_EDGES = 4 };
 static const size_t WALK_LIMIT = 4u << 20; /* items looked at in one walk: a bound that does not depend on what is known already */
 
 /* Where a walk stands: at a state of the automaton, or, as long as nothing but one rule matters, at a node of that rule. The latter
@@ -12,6 +12,7 @@ static inline uint32_t node_at(int32_t at) { return (uint32_t)(-at - 16); }
 
 /* One walk of a trie together with the automaton. */
 typedef struct walk {
+    mask_cache *c;
     automaton *a;
     const token_trie *t;
     uint64_t *bits;
@@ -26,9 +27,28 @@ static int32_t place_of(automaton *a, uint32_t node) {
     return n[1].calls > n->calls ? automaton_of_node(a, node) : at_node(node);
 }
 
-static int32_t step(automaton *a, int32_t at, uint8_t byte) {
+/* Where each byte leads from a node without calls: places of nodes stay what they are, those of states do not, and are left open. */
+static const int32_t *jumps_of(mask_cache *c, const program *p, uint32_t node) {
+    if (c->jumps[node]) return c->jumps[node];
+    int32_t *to = c->jumps[node] = mem_must(256, sizeof *to);
+    for (int b = 0; b < 256; b++) to[b] = STATE_DEAD;
+    for (uint32_t k = p->nodes[node].edges; k < p->nodes[node + 1].edges; k++) {
+        const program_edge *e = &p->edges[k];
+        bool calls = p->nodes[e->to + 1].calls > p->nodes[e->to].calls;
+        for (int b = e->lo; b <= e->hi; b++) to[b] = calls ? STATE_NONE : at_node(e->to);
+    }
+    c->bytes += 256 * sizeof *to;
+    return to;
+}
+
+static int32_t step(walk *w, int32_t at, uint8_t byte) {
+    automaton *a = w->a;
     if (at >= 0) return automaton_step(a, at, byte);
     const program_node *n = &a->p->nodes[node_at(at)];
+    if (n[1].edges - n->edges > MANY_EDGES) {
+        int32_t to = jumps_of(w->c, a->p, node_at(at))[byte];
+        if (to != STATE_NONE) return to;
+    }
     const program_edge *e = a->p->edges + n->edges, *end = a->p->edges + n[1].edges;
     while (e < end && e->hi < byte) e++;
     return e == end || e->lo > byte ? STATE_DEAD : place_of(a, e->to);
@@ -47,7 +67,7 @@ static void note_exit(walk *w, uint32_t node) {
 static bool walk_nodes(walk *w, uint32_t from, uint32_t to) {
     const token_trie *t = w->t;
     for (uint32_t i = from; i < to;) {
-        int32_t at = step(w->a, w->at[t->depth[i] - 1], t->byte[i]);
+        int32_t at = step(w, w->at[t->depth[i] - 1], t->byte[i]);
         if (at == STATE_DEAD) {
             i = t->end[i];
             continue;
@@ -86,7 +106,7 @@ static void keep_few(node_mask *m, size_t words, size_t n) {
 
 static node_mask *make_node_mask(mask_cache *c, automaton *a, uint32_t node) {
     node_mask *m = mem_must(1, sizeof *m);
-    walk w = { .a = a, .t = vocabulary_trie(c->v, false), .left = WALK_LIMIT, .want_exits = true };
+    walk w = { .c = c, .a = a, .t = vocabulary_trie(c->v, false), .left = WALK_LIMIT, .want_exits = true };
     int32_t at = place_of(a, node);
     w.bits = m->bits = mem_must(c->words, sizeof *m->bits);
     m->refused = at == STATE_NONE || !walk_all(&w, at);
@@ -115,12 +135,15 @@ static void node_mask_free(node_mask *m) {
 void mask_cache_init(mask_cache *c, const vocabulary *v, const program *p) {
     *c = (mask_cache){ .v = v, .words = (vocabulary_n_tokens(v) + 63) / 64, .n_nodes = p->n_nodes };
     c->nodes = mem_must(p->n_nodes, sizeof *c->nodes);
+    c->jumps = mem_must(p->n_nodes, sizeof *c->jumps);
 }
 
 void mask_cache_forget(mask_cache *c) {
     for (size_t i = 0; i < c->n_nodes; i++) {
         node_mask_free(c->nodes[i]);
+        free(c->jumps[i]);
         c->nodes[i] = NULL;
+        c->jumps[i] = NULL;
     }
     c->n_masks = c->bytes = 0;
 }
@@ -128,6 +151,7 @@ void mask_cache_forget(mask_cache *c) {
 void mask_cache_free(mask_cache *c) {
     if (c->nodes) mask_cache_forget(c);
     free(c->nodes);
+    free(c->jumps);
     *c = (mask_cache){ 0 };
 }
 
@@ -150,7 +174,7 @@ static bool walk_exits(walk *w, const node_mask *m, int32_t then) {
 
 bool mask_fill(mask_cache *c, automaton *a, int32_t state, bool first, uint64_t *bits) {
     const token_trie *running = vocabulary_trie(c->v, false), *begins = vocabulary_trie(c->v, first);
-    walk w = { .a = a, .t = begins, .bits = bits, .left = WALK_LIMIT };
+    walk w = { .c = c, .a = a, .t = begins, .bits = bits, .left = WALK_LIMIT };
     if (begins != running) return walk_all(&w, state);
     for (uint32_t i = 0; i < a->states[state].n_items; i++) {
         pda_item item = a->items[a->states[state].items + i];
