@@ -63,23 +63,30 @@ static void note_exit(walk *w, uint32_t node) {
     w->exits[w->n_exits++] = node;
 }
 
-/* Trie nodes from..to-1, whose parents' states are in w->at. */
+static void allow_tokens(walk *w, uint32_t from, uint32_t to) {
+    for (uint32_t k = w->t->first[from]; k < w->t->first[to]; k++) w->bits[w->t->ids[k] / 64] |= 1ull << (w->t->ids[k] % 64);
+}
+
+/* Trie nodes from..to-1, whose parents' states are in w->at. Neighbouring nodes that live are allowed together: whether a token ends
+ * at one of them is not to be guessed. */
 static bool walk_nodes(walk *w, uint32_t from, uint32_t to) {
     const token_trie *t = w->t;
+    uint32_t living = from;
     for (uint32_t i = from; i < to;) {
         int32_t at = step(w, w->at[t->depth[i] - 1], t->byte[i]);
         if (at == STATE_DEAD) {
-            i = t->end[i];
+            allow_tokens(w, living, i);
+            living = i = t->end[i];
             continue;
         }
         size_t weight = at == STATE_NONE ? w->left : weight_of(w->a, at);
         if (w->left <= weight) return false;
         w->left -= weight;
         w->at[t->depth[i]] = at;
-        for (uint32_t k = t->first[i]; k < t->first[i + 1]; k++) w->bits[t->ids[k] / 64] |= 1ull << (t->ids[k] % 64);
         if (w->want_exits && t->end[i] > i + 1 && may_end(w->a, at)) note_exit(w, i);
         i++;
     }
+    allow_tokens(w, living, to);
     return true;
 }
 
