@@ -7,8 +7,9 @@ static const size_t WALK_LIMIT = 4u << 20; /* items looked at in one walk: a bou
 
 /* Where a walk stands: at a state of the automaton, or, as long as nothing but one rule matters, at a node of that rule. The latter
  * needs nothing to be learnt: long texts within one rule, such as strings, are the most that masks have to do with. */
-static inline int32_t at_node(uint32_t node) { return -(int32_t)node - 16; }
-static inline uint32_t node_at(int32_t at) { return (uint32_t)(-at - 16); }
+static inline int32_t at_node(const program *p, uint32_t node) { return -(int32_t)(2 * node + p->nodes[node].accept) - 16; }
+static inline uint32_t node_at(int32_t at) { return (uint32_t)(-at - 16) / 2; }
+static inline bool accepts_at(int32_t at) { return (-at - 16) % 2; }
 
 /* One walk of a trie together with the automaton. */
 typedef struct walk {
@@ -24,31 +25,28 @@ typedef struct walk {
 
 static int32_t place_of(automaton *a, uint32_t node) {
     const program_node *n = &a->p->nodes[node];
-    return n[1].calls > n->calls ? automaton_of_node(a, node) : at_node(node);
+    return n[1].calls > n->calls ? automaton_of_node(a, node) : at_node(a->p, node);
 }
 
 /* Where each byte leads from a node without calls: places of nodes stay what they are, those of states do not, and are left open. */
-static const int32_t *jumps_of(mask_cache *c, const program *p, uint32_t node) {
-    if (c->jumps[node]) return c->jumps[node];
+static void make_jumps(mask_cache *c, const program *p, uint32_t node) {
     int32_t *to = c->jumps[node] = mem_must(256, sizeof *to);
     for (int b = 0; b < 256; b++) to[b] = STATE_DEAD;
     for (uint32_t k = p->nodes[node].edges; k < p->nodes[node + 1].edges; k++) {
         const program_edge *e = &p->edges[k];
         bool calls = p->nodes[e->to + 1].calls > p->nodes[e->to].calls;
-        for (int b = e->lo; b <= e->hi; b++) to[b] = calls ? STATE_NONE : at_node(e->to);
+        for (int b = e->lo; b <= e->hi; b++) to[b] = calls ? STATE_NONE : at_node(p, e->to);
     }
     c->bytes += 256 * sizeof *to;
-    return to;
 }
 
 static int32_t step(walk *w, int32_t at, uint8_t byte) {
     automaton *a = w->a;
     if (at >= 0) return automaton_step(a, at, byte);
+    const int32_t *jumps = w->c->jumps[node_at(at)];
+    if (jumps && jumps[byte] != STATE_NONE) return jumps[byte];
     const program_node *n = &a->p->nodes[node_at(at)];
-    if (n[1].edges - n->edges > MANY_EDGES) {
-        int32_t to = jumps_of(w->c, a->p, node_at(at))[byte];
-        if (to != STATE_NONE) return to;
-    }
+    if (!jumps && n[1].edges - n->edges > MANY_EDGES) make_jumps(w->c, a->p, node_at(at));
     const program_edge *e = a->p->edges + n->edges, *end = a->p->edges + n[1].edges;
     while (e < end && e->hi < byte) e++;
     return e == end || e->lo > byte ? STATE_DEAD : place_of(a, e->to);
@@ -56,7 +54,7 @@ static int32_t step(walk *w, int32_t at, uint8_t byte) {
 
 /* How much there is to look at, and whether the rule or the text may end. */
 static size_t weight_of(const automaton *a, int32_t at) { return at >= 0 ? a->states[at].n_items + 1u : 1; }
-static bool may_end(const automaton *a, int32_t at) { return at >= 0 ? a->states[at].ends : a->p->nodes[node_at(at)].accept; }
+static bool may_end(const automaton *a, int32_t at) { return at >= 0 ? a->states[at].ends : accepts_at(at); }
 
 static void note_exit(walk *w, uint32_t node) {
     if (w->n_exits == w->cap_exits) w->exits = mem_must_grow(w->exits, w->cap_exits = w->cap_exits ? 2 * w->cap_exits : 64, sizeof *w->exits);
