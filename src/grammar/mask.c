@@ -81,7 +81,7 @@ static bool walk_nodes(walk *w, uint32_t from, uint32_t to) {
         if (w->left <= weight) return false;
         w->left -= weight;
         w->at[t->depth[i]] = at;
-        if (w->want_exits && t->end[i] > i + 1 && may_end(w->a, at)) note_exit(w, i);
+        if (w->want_exits && may_end(w->a, at) && t->end[i] > i + 1) note_exit(w, i);
         i++;
     }
     allow_tokens(w, living, to);
