@@ -2,16 +2,18 @@
 #include "base/mem.h"
 #include <string.h>
 
-enum { DEEPEST = 1024, WIDE = 64, FEW = 256 };
+enum { DEEPEST = 1024, WIDE = 64, FEW = 256, MANY_EDGES = 4 };
 static const size_t WALK_LIMIT = 4u << 20; /* items looked at in one walk: a bound that does not depend on what is known already */
 
 /* Where a walk stands: at a state of the automaton, or, as long as nothing but one rule matters, at a node of that rule. The latter
  * needs nothing to be learnt: long texts within one rule, such as strings, are the most that masks have to do with. */
-static inline int32_t at_node(uint32_t node) { return -(int32_t)node - 16; }
-static inline uint32_t node_at(int32_t at) { return (uint32_t)(-at - 16); }
+static inline int32_t at_node(const program *p, uint32_t node) { return -(int32_t)(2 * node + p->nodes[node].accept) - 16; }
+static inline uint32_t node_at(int32_t at) { return (uint32_t)(-at - 16) / 2; }
+static inline bool accepts_at(int32_t at) { return (-at - 16) % 2; }
 
 /* One walk of a trie together with the automaton. */
 typedef struct walk {
+    mask_cache *c;
     automaton *a;
     const token_trie *t;
     uint64_t *bits;
@@ -23,12 +25,28 @@ typedef struct walk {
 
 static int32_t place_of(automaton *a, uint32_t node) {
     const program_node *n = &a->p->nodes[node];
-    return n[1].calls > n->calls ? automaton_of_node(a, node) : at_node(node);
+    return n[1].calls > n->calls ? automaton_of_node(a, node) : at_node(a->p, node);
 }
 
-static int32_t step(automaton *a, int32_t at, uint8_t byte) {
+/* Where each byte leads from a node without calls: places of nodes stay what they are, those of states do not, and are left open. */
+static void make_jumps(mask_cache *c, const program *p, uint32_t node) {
+    int32_t *to = c->jumps[node] = mem_must(256, sizeof *to);
+    for (int b = 0; b < 256; b++) to[b] = STATE_DEAD;
+    for (uint32_t k = p->nodes[node].edges; k < p->nodes[node + 1].edges; k++) {
+        const program_edge *e = &p->edges[k];
+        bool calls = p->nodes[e->to + 1].calls > p->nodes[e->to].calls;
+        for (int b = e->lo; b <= e->hi; b++) to[b] = calls ? STATE_NONE : at_node(p, e->to);
+    }
+    c->bytes += 256 * sizeof *to;
+}
+
+static int32_t step(walk *w, int32_t at, uint8_t byte) {
+    automaton *a = w->a;
     if (at >= 0) return automaton_step(a, at, byte);
+    const int32_t *jumps = w->c->jumps[node_at(at)];
+    if (jumps && jumps[byte] != STATE_NONE) return jumps[byte];
     const program_node *n = &a->p->nodes[node_at(at)];
+    if (!jumps && n[1].edges - n->edges > MANY_EDGES) make_jumps(w->c, a->p, node_at(at));
     const program_edge *e = a->p->edges + n->edges, *end = a->p->edges + n[1].edges;
     while (e < end && e->hi < byte) e++;
     return e == end || e->lo > byte ? STATE_DEAD : place_of(a, e->to);
@@ -36,30 +54,37 @@ static int32_t step(automaton *a, int32_t at, uint8_t byte) {
 
 /* How much there is to look at, and whether the rule or the text may end. */
 static size_t weight_of(const automaton *a, int32_t at) { return at >= 0 ? a->states[at].n_items + 1u : 1; }
-static bool may_end(const automaton *a, int32_t at) { return at >= 0 ? a->states[at].ends : a->p->nodes[node_at(at)].accept; }
+static bool may_end(const automaton *a, int32_t at) { return at >= 0 ? a->states[at].ends : accepts_at(at); }
 
 static void note_exit(walk *w, uint32_t node) {
     if (w->n_exits == w->cap_exits) w->exits = mem_must_grow(w->exits, w->cap_exits = w->cap_exits ? 2 * w->cap_exits : 64, sizeof *w->exits);
     w->exits[w->n_exits++] = node;
 }
 
-/* Trie nodes from..to-1, whose parents' states are in w->at. */
+static void allow_tokens(walk *w, uint32_t from, uint32_t to) {
+    for (uint32_t k = w->t->first[from]; k < w->t->first[to]; k++) w->bits[w->t->ids[k] / 64] |= 1ull << (w->t->ids[k] % 64);
+}
+
+/* Trie nodes from..to-1, whose parents' states are in w->at. Neighbouring nodes that live are allowed together: whether a token ends
+ * at one of them is not to be guessed. */
 static bool walk_nodes(walk *w, uint32_t from, uint32_t to) {
     const token_trie *t = w->t;
+    uint32_t living = from;
     for (uint32_t i = from; i < to;) {
-        int32_t at = step(w->a, w->at[t->depth[i] - 1], t->byte[i]);
+        int32_t at = step(w, w->at[t->depth[i] - 1], t->byte[i]);
         if (at == STATE_DEAD) {
-            i = t->end[i];
+            allow_tokens(w, living, i);
+            living = i = t->end[i];
             continue;
         }
         size_t weight = at == STATE_NONE ? w->left : weight_of(w->a, at);
         if (w->left <= weight) return false;
         w->left -= weight;
         w->at[t->depth[i]] = at;
-        for (uint32_t k = t->first[i]; k < t->first[i + 1]; k++) w->bits[t->ids[k] / 64] |= 1ull << (t->ids[k] % 64);
-        if (w->want_exits && t->end[i] > i + 1 && may_end(w->a, at)) note_exit(w, i);
+        if (w->want_exits && may_end(w->a, at) && t->end[i] > i + 1) note_exit(w, i);
         i++;
     }
+    allow_tokens(w, living, to);
     return true;
 }
 
@@ -86,7 +111,7 @@ static void keep_few(node_mask *m, size_t words, size_t n) {
 
 static node_mask *make_node_mask(mask_cache *c, automaton *a, uint32_t node) {
     node_mask *m = mem_must(1, sizeof *m);
-    walk w = { .a = a, .t = vocabulary_trie(c->v, false), .left = WALK_LIMIT, .want_exits = true };
+    walk w = { .c = c, .a = a, .t = vocabulary_trie(c->v, false), .left = WALK_LIMIT, .want_exits = true };
     int32_t at = place_of(a, node);
     w.bits = m->bits = mem_must(c->words, sizeof *m->bits);
     m->refused = at == STATE_NONE || !walk_all(&w, at);
@@ -115,12 +140,15 @@ static void node_mask_free(node_mask *m) {
 void mask_cache_init(mask_cache *c, const vocabulary *v, const program *p) {
     *c = (mask_cache){ .v = v, .words = (vocabulary_n_tokens(v) + 63) / 64, .n_nodes = p->n_nodes };
     c->nodes = mem_must(p->n_nodes, sizeof *c->nodes);
+    c->jumps = mem_must(p->n_nodes, sizeof *c->jumps);
 }
 
 void mask_cache_forget(mask_cache *c) {
     for (size_t i = 0; i < c->n_nodes; i++) {
         node_mask_free(c->nodes[i]);
+        free(c->jumps[i]);
         c->nodes[i] = NULL;
+        c->jumps[i] = NULL;
     }
     c->n_masks = c->bytes = 0;
 }
@@ -128,6 +156,7 @@ void mask_cache_forget(mask_cache *c) {
 void mask_cache_free(mask_cache *c) {
     if (c->nodes) mask_cache_forget(c);
     free(c->nodes);
+    free(c->jumps);
     *c = (mask_cache){ 0 };
 }
 
@@ -150,7 +179,7 @@ static bool walk_exits(walk *w, const node_mask *m, int32_t then) {
 
 bool mask_fill(mask_cache *c, automaton *a, int32_t state, bool first, uint64_t *bits) {
     const token_trie *running = vocabulary_trie(c->v, false), *begins = vocabulary_trie(c->v, first);
-    walk w = { .a = a, .t = begins, .bits = bits, .left = WALK_LIMIT };
+    walk w = { .c = c, .a = a, .t = begins, .bits = bits, .left = WALK_LIMIT };
     if (begins != running) return walk_all(&w, state);
     for (uint32_t i = 0; i < a->states[state].n_items; i++) {
         pda_item item = a->items[a->states[state].items + i];

@@ -17,6 +17,7 @@ typedef struct mask_cache {
     const vocabulary *v;
     size_t words, n_nodes;
     node_mask **nodes;  /* [n_nodes] */
+    int32_t **jumps;    /* [n_nodes] where each byte leads from a node with many edges (mask.c); NULL: not made */
     size_t n_masks, bytes;
 } mask_cache;
 

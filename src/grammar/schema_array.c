@@ -87,7 +87,7 @@ const domain *schema_unseen_items(translation *t, const domain *d, term items) {
 
 /* ---- unique items: where they are few, or cannot be equal anyway ---- */
 
-enum { MAX_VALUES = 12, MAX_PAIRS = 8 };
+enum { MAX_VALUES = 12, MAX_PAIRS = 8, MAX_LENGTH = 2000 };
 
 /* The values that items may have, and for each place which of them. */
 typedef struct values {
@@ -125,7 +125,7 @@ static void put_symbols(void *ctx, const uint32_t *symbols, size_t n) {
     buf_free(&key);
 }
 
-static bool few_words(const lang *l) { return lang_count(l, MAX_VALUES + 1) <= MAX_VALUES; }
+static bool few_words(const lang *l) { return l->n_states <= MAX_LENGTH && lang_count(l, MAX_VALUES + 1) <= MAX_VALUES; }
 
 static bool collect_values(values *v, term a) {
     const domain *d = term_domain(v->t, a, false);
