@@ -6,7 +6,7 @@
 #include "cli/out.h"
 #include "cli/term.h"
 #include "model/model.h"
-#include "net/digest.h"
+#include "net/sha256.h"
 #include "net/store.h"
 #include <stdio.h>
 #include <string.h>
@@ -170,7 +170,7 @@ static bool verify_file(verifying *v, const stored *s, const manifest_file *f, e
     char sha256[SHA256_HEX], *path = file_join(s->dir, f->name);
     uint64_t size = 0;
     err why = { 0 };
-    if (!digest_file(path, hashed, v, sha256, &size, &why)) {
+    if (!sha256_file(path, hashed, v, sha256, &size, &why)) {
         if (why.code == ERR_CANCELLED) *e = why;
         else note_bad(v, path, why.got[0] ? why.got : why.what);
     } else if (size != f->size || strcmp(sha256, f->sha256) != 0) {

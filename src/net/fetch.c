@@ -1,6 +1,6 @@
 #include "net/fetch.h"
 #include "base/mem.h"
-#include "net/digest.h"
+#include "net/sha256.h"
 #include "net/part.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@ struct fetch {
     const net_watch *w;
     http_client *client;
     part part;
-    digest digest;               /* of the part's beginning */
+    sha256 sum;                  /* of the part's beginning */
     lane lanes[FETCH_MAX_CONNECTIONS];
     int allowed;                 /* lanes in use: 1 until the server has shown that it sends parts */
     char direct[HTTP_URL_MAX];   /* where the hub sent us: later parts ask there, until that fails */
@@ -75,7 +75,7 @@ static bool start_over(fetch *f, const lane *kept, const char *why) {
     moved(f, -(int64_t)ranges_total(&f->part.there), false);
     drop_others(f, kept);
     part_clear(&f->part);
-    digest_start(&f->digest);
+    sha256_start(&f->sum);
     if (++f->fresh_starts > MOST_FRESH_STARTS)
         return err_set(&f->fatal, ERR_IO, "'%.150s' had to be started over %d times", f->job->shown, f->fresh_starts - 1) || err_got(&f->fatal, "%s", why) ||
                err_hint(&f->fatal, "the file may be changing on the hub: try later");
@@ -287,10 +287,10 @@ static bool hand_out(fetch *f) {
 
 /* Hashes what has come without a gap: the disk's cache still has it. */
 static bool hash_some(fetch *f, bool *more) {
-    uint64_t n = ranges_prefix(&f->part.there) - f->digest.bytes;
+    uint64_t n = ranges_prefix(&f->part.there) - f->sum.bytes;
     *more = n > 0;
     if (n > HASHED_AT_ONCE) n = HASHED_AT_ONCE;
-    if (digest_add_file(&f->digest, f->part.fd, n)) return true;
+    if (sha256_add_file(&f->sum, f->part.fd, n)) return true;
     err_set(&f->fatal, ERR_IO, "cannot read '%.200s' back", f->part.data_path);
     return err_got(&f->fatal, "%s", errno == ERANGE ? "it became shorter" : strerror(errno));
 }
@@ -329,7 +329,7 @@ bool fetch_file(http_client *client, const fetch_job *job, const net_watch *w, c
     bool ok = part_open(&f->part, job->path, job->size, job->sha256, fresh, &f->fatal);
     if (ok) {
         uint64_t there = f->best = ranges_total(&f->part.there);
-        digest_start(&f->digest);
+        sha256_start(&f->sum);
         if (fresh[0]) say(f, "%s; from the start", fresh);
         else if (there) say(f, "going on after %llu of %llu bytes", (unsigned long long)there, (unsigned long long)job->size);
         moved(f, (int64_t)there, false);
@@ -338,7 +338,7 @@ bool fetch_file(http_client *client, const fetch_job *job, const net_watch *w, c
         http_step(client, 0, -1, NULL); /* lets go of them: their callbacks point here */
     }
     if (ok) {
-        digest_end(&f->digest, sha256);
+        sha256_end(&f->sum, sha256);
         ok = (!job->sha256[0] || strcmp(sha256, job->sha256) == 0 || wrong_digest(f, sha256)) && part_finish(&f->part, &f->fatal);
     } else if (f->part.fd >= 0 && f->part.path && f->part.there.n) part_save(&f->part, NULL);
     part_close(&f->part);

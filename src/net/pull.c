@@ -1,7 +1,7 @@
 #include "net/pull.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "net/digest.h"
+#include "net/sha256.h"
 #include "net/fetch.h"
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +81,7 @@ static bool rehash_moved(void *ctx, uint64_t more) {
 /* A file that is here already, from an attempt before this one or from the version that is replaced: only its digest decides. */
 static bool is_here(const pulling *p, const listed_file *f, const char *path, const char *wanted, char sha256[SHA256_HEX]) {
     uint64_t size;
-    if (!has_size(path, f->size) || !digest_file(path, rehash_moved, (void *)(uintptr_t)&p->job->watch, sha256, &size, NULL)) return false;
+    if (!has_size(path, f->size) || !sha256_file(path, rehash_moved, (void *)(uintptr_t)&p->job->watch, sha256, &size, NULL)) return false;
     return strcmp(sha256, wanted) == 0;
 }
 

@@ -191,7 +191,6 @@ int32_t tokenizer_find(const tokenizer *t, const char *text, size_t len) {
     return vocab_find(t, text, len, &id) ? (int32_t)id : -1;
 }
 
-int tokenizer_type_of(const tokenizer *t, int32_t id) { return known(t, id) ? t->tokens[id].type : 0; }
 float tokenizer_score_of(const tokenizer *t, int32_t id) { return known(t, id) && t->scores ? (float)t->scores[id] : 0; }
 
 const char *tokenizer_spelling(const tokenizer *t, int32_t id, size_t *len) {

@@ -80,7 +80,6 @@ int tokenizer_type_of(const tokenizer *t, int32_t id); /* token_type; 0: a hole 
 int32_t tokenizer_find(const tokenizer *t, const char *text, size_t len); /* id of the token with exactly this spelling, -1 */
 /* The vocabulary's own spelling (Ġ, ▁ and <0xNN> included); borrowed. NULL when id is out of range. */
 const char *tokenizer_spelling(const tokenizer *t, int32_t id, size_t *len);
-int tokenizer_type_of(const tokenizer *t, int32_t id);     /* token_type; 0: a hole in the ids, or out of range */
 float tokenizer_score_of(const tokenizer *t, int32_t id);  /* of scored vocabularies; otherwise 0 */
 /* The GGUF pre name whose rules split text as this tokenizer does (byte-level BPE), or NULL. */
 const char *tokenizer_guess_pre(const tokenizer *t);
