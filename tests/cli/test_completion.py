@@ -79,7 +79,7 @@ class Shell(CliCase):
                 if o.choices:
                     ask([command, f"--{o.name}", ""], *o.choices, but=[FILE])
                     ask([command, f"--{o.name}={o.choices[0][:1]}"], o.choices[0])
-                elif re.fullmatch("FILE|PATH|DIR", o.metavar):
+                elif re.fullmatch(r"(FILE|PATH|DIR|MODEL)(\|TEXT)?", o.metavar):
                     words = [command, f"--{o.name}=some-f"] if o.optional else [command, f"--{o.name}", "some-f"]
                     ask(words, FOLDER, *([] if o.metavar == "DIR" else [FILE]), but=[FILE] if o.metavar == "DIR" else [])
                 elif not o.flag and not o.optional:

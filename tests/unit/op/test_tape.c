@@ -43,8 +43,8 @@ static tensor *add(const fwd *f, tensor *a, tensor *b) {
 
 static tensor *grouped_heads(const fwd *f, const net *n, tensor *x) {
     tensor *q = norm(f, linear(f, x, n->q), n->q_norm), *k = linear(f, x, n->k), *v = linear(f, x, n->v), *y = fwd_tensor(f, T, HEADS * HEAD);
-    op_rope(f, (rope_args){ q, n->b, tables, HEADS, HEAD, 0, 1 });
-    op_rope(f, (rope_args){ k, n->b, tables, KV_HEADS, HEAD, 0, 1 });
+    op_rope(f, (rope_args){ q, n->b, tables, HEADS, HEAD, 0, 2 });
+    op_rope(f, (rope_args){ k, n->b, tables, KV_HEADS, HEAD, 0, 2 });
     op_attn(f, (attn_args){ .y = y, .q = q, .k = k, .v = v, .b = n->b, .heads = HEADS, .kv_heads = KV_HEADS, .k_head = HEAD, .v_head = HEAD,
                             .window = 3, .scale = 0.35f });
     return linear(f, y, n->o);
@@ -52,7 +52,7 @@ static tensor *grouped_heads(const fwd *f, const net *n, tensor *x) {
 
 static tensor *latent_queries(const fwd *f, const net *n, tensor *x) {
     tensor *q = linear(f, x, n->mla_q), *y = fwd_tensor(f, T, HEADS * (LORA + ROPE));
-    op_rope(f, (rope_args){ q, n->b, tables, HEADS, NOPE + ROPE, NOPE, 1 });
+    op_rope(f, (rope_args){ q, n->b, tables, HEADS, NOPE + ROPE, NOPE, 2 });
     op_linear_heads(f, (linear_heads_args){ .y = y, .x = q, .w = n->k_b, .n_rows = NOPE, .y_step = LORA + ROPE, .x_step = NOPE + ROPE, .transposed = true });
     op_pack(f, (pack_args){ y, q, HEADS, ROPE, LORA + ROPE, LORA, NOPE + ROPE, NOPE });
     return y;
@@ -60,7 +60,7 @@ static tensor *latent_queries(const fwd *f, const net *n, tensor *x) {
 
 static tensor *latent(const fwd *f, const net *n, tensor *x) {
     tensor *q = latent_queries(f, n, x), *kv = linear(f, x, n->kv_a), *k = fwd_tensor(f, T, LORA + ROPE);
-    op_rope(f, (rope_args){ kv, n->b, tables, 1, 0, LORA, 1 });
+    op_rope(f, (rope_args){ kv, n->b, tables, 1, 0, LORA, 2 });
     op_rmsnorm(f, (rmsnorm_args){ fwd_columns(f, k, 0, LORA), fwd_columns(f, kv, 0, LORA), n->kv_norm, 1e-5f });
     op_pack(f, (pack_args){ k, kv, 1, ROPE, 0, LORA, 0, LORA });
     tensor *c = fwd_tensor(f, T, HEADS * LORA), *y = fwd_tensor(f, T, HEADS * V_DIM);
