@@ -83,7 +83,7 @@ static bool all_usable(const float *v, uint64_t n, const char *name, err *e) {
 
 static bool take_entry(imatrix *m, const named_tensor *sums, const named_tensor *counts, err *e) {
     char name[MAX_NAME + 1];
-    uint64_t cols = sums->dims[sums->n_dims - 1], matrices = sums->n_dims == 2 ? sums->dims[0] : 1, n_counts = counts->bytes / sizeof(float);
+    uint64_t cols = sums->n_dims ? sums->dims[sums->n_dims - 1] : 1, matrices = sums->n_dims == 2 ? sums->dims[0] : 1, n_counts = counts->bytes / sizeof(float);
     snprintf(name, sizeof name, "%.*s", (int)(strlen(sums->name) - strlen(".in_sum2")), sums->name);
     if (sums->type != DTYPE_F32 || counts->type != DTYPE_F32 || sums->n_dims < 1 || sums->n_dims > 2 || (n_counts != 1 && n_counts != matrices))
         return err_set(e, ERR_FORMAT, "the importance of '%.200s' does not fit its counts", name) || err_expected(e, "F32, one count or one for each matrix");

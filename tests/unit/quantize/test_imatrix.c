@@ -103,6 +103,41 @@ static void test_older_form(void **unused) {
     buf_free(&b);
 }
 
+static void put_text(buf *b, const char *text) {
+    uint64_t n = strlen(text);
+    put(b, &n, sizeof n);
+    put(b, text, n);
+}
+
+static void put_scalar(buf *b, const char *name, uint64_t at) {
+    put_text(b, name);
+    put_i32(b, 0); /* dimensions: a single number */
+    put_i32(b, 0); /* F32 */
+    put(b, &at, sizeof at);
+}
+
+static void test_sums_without_a_dimension(void **unused) {
+    (void)unused;
+    static const char zeros[64];
+    uint64_t tensors = 2, keys = 1;
+    buf b = { 0 };
+    imatrix m;
+    err e = { 0 };
+    put(&b, "GGUF\3\0\0\0", 8);
+    put(&b, &tensors, sizeof tensors);
+    put(&b, &keys, sizeof keys);
+    put_text(&b, "general.type");
+    put_i32(&b, 8); /* text */
+    put_text(&b, "imatrix");
+    put_scalar(&b, "blk.0.attn_q.weight.in_sum2", 0);
+    put_scalar(&b, "blk.0.attn_q.weight.counts", 32);
+    put(&b, zeros, 32 - b.len % 32);
+    put(&b, zeros, sizeof zeros);
+    assert_false(imatrix_from_bytes(&m, b.data, b.len, "x.gguf", &e));
+    assert_non_null(strstr(e.what, "does not fit its counts"));
+    buf_free(&b);
+}
+
 static void test_a_model_is_no_matrix(void **unused) {
     (void)unused;
     imatrix m;
@@ -112,6 +147,6 @@ static void test_a_model_is_no_matrix(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_written_and_read), cmocka_unit_test(test_another_model), cmocka_unit_test(test_older_form), cmocka_unit_test(test_a_model_is_no_matrix) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_written_and_read), cmocka_unit_test(test_another_model), cmocka_unit_test(test_older_form), cmocka_unit_test(test_sums_without_a_dimension), cmocka_unit_test(test_a_model_is_no_matrix) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
