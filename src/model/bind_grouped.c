@@ -73,6 +73,12 @@ static bool outputs_fill_words(const parts *p) {
            err_got(p->b->e, "%llu outputs of %u bits", (unsigned long long)p->rows, p->g.bits);
 }
 
+static bool inputs_fill_words(const parts *p) {
+    if (p->cols * p->g.bits % 32 == 0) return true;
+    return err_set(p->b->e, ERR_UNSUPPORTED, "the inputs of '%s' do not fill whole words", p->base) || err_expected(p->b->e, "a multiple of 32 bits a row of fields") ||
+           err_got(p->b->e, "%llu inputs of %u bits", (unsigned long long)p->cols, p->g.bits);
+}
+
 /* Groups by the configuration, or by the scales where modules differ. */
 static bool count_groups(parts *p, part scales) {
     const hfquant *q = &p->b->m->quant;
@@ -199,7 +205,7 @@ static bool take_packed_integers(parts *p, part q) {
     p->g.layout = GROUPED_ALONG;
     p->g.bits = bits_of(q.t->n_dims == 2 ? q.t->dims[1] : 0, p->cols);
     if (!p->g.bits || p->cols % 32) p->g.bits = 4; /* and the shape is refused */
-    if (!check_part(p, q, "I32", p->rows, p->cols * p->g.bits / 32) || !take_weight_scale(p)) return false;
+    if (!check_part(p, q, "I32", p->rows, (p->cols * p->g.bits + 31) / 32) || !inputs_fill_words(p) || !take_weight_scale(p)) return false;
     p->g.zero_base = 1 << (p->g.bits - 1);
     part zeros = find_part(p, "weight_zero_point"), shape = find_part(p, "weight_shape");
     uint64_t stored[2];
