@@ -134,7 +134,8 @@ static bool io_error(place_file *f, const char *what, err *e) {
 
 bool place_file_make(place_file *f, const char *dir, const char *digest, uint64_t bytes, uint64_t limit, err *e) {
     char *copy = mem_must_copy(dir, strlen(dir)), end[64];
-    snprintf(end, sizeof end, ".%ld%s", (long)getpid(), PART);
+    /* a number that chance gives: in containers the next process has the id of the one that died */
+    snprintf(end, sizeof end, ".%ld-%08x%s", (long)getpid(), (unsigned)randombytes_random(), PART);
     *f = (place_file){ .bytes = bytes, .path = path_of(dir, digest, SUFFIX), .part = path_of(dir, digest, end), .fd = -1 };
     memcpy(f->digest, digest, sizeof f->digest);
     bool ok = make_dirs(copy, e);

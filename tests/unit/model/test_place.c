@@ -87,6 +87,14 @@ static void a_file_that_was_never_finished_is_gone(void **state) {
     make(3, 0);
     assert_false(file_exists(part));
     free(part);
+    /* of one that died just now and had this process's id: it is in nobody's way */
+    place_file again;
+    name_of(6, name);
+    check_ok(place_file_make(&f, dir, name, BYTES, 0, &e), &e);
+    check_ok(place_file_make(&again, dir, name, BYTES, 0, &e), &e);
+    assert_string_not_equal(f.part, again.part);
+    place_file_close(&f);
+    place_file_close(&again);
 }
 
 static void what_is_not_its_name_is_refused(void **state) {
