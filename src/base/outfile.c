@@ -55,18 +55,24 @@ static bool not_special(const char *path, err *e) {
 }
 
 bool outfile_open(outfile *f, const char *path, uint64_t bytes, bool resume, bool *resumed, err *e) {
-    struct stat st;
+    struct stat st, there;
     *f = (outfile){ .fd = -1, .notes = -1, .path = mem_must_copy(path, strlen(path)), .part = with_end(path, ".part"), .done = with_end(path, ".part.done"), .bytes = bytes };
     *resumed = false;
     if (!not_special(path, e)) return false;
     f->fd = open(f->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (f->fd < 0) return failed("write", f->part, e);
     if (flock(f->fd, LOCK_EX | LOCK_NB) != 0) {
+        bool busy = errno == EWOULDBLOCK || failed("lock", f->part, e);
         close(f->fd);
         f->fd = -1;
-        return err_set(e, ERR_IO, "another process is writing '%s'", f->path) || err_hint(e, "wait for it, or give another name");
+        return busy && (err_set(e, ERR_IO, "another process is writing '%s'", f->path) || err_hint(e, "wait for it, or give another name"));
     }
     if (fstat(f->fd, &st) != 0 || !S_ISREG(st.st_mode)) return failed("examine", f->part, e);
+    if (stat(f->part, &there) != 0 || there.st_ino != st.st_ino || there.st_dev != st.st_dev) { /* its writer finished in between: this is the file under its name now */
+        close(f->fd);
+        f->fd = -1;
+        return err_set(e, ERR_IO, "another process has just written '%s'", f->path) || err_hint(e, "look at it; the same command again replaces it");
+    }
     *resumed = resume && (uint64_t)st.st_size == bytes && bytes;
     if (!*resumed && ftruncate(f->fd, 0) != 0) return failed("empty", f->part, e);
     if (!*resumed && (!fits_disk(f, 0, e) || !take_space(f, e))) return false;
