@@ -46,6 +46,7 @@ static void read_spec(const char *path, model_line *l) {
         snprintf(l->family, sizeof l->family, "%s", spec.family);
         snprintf(l->context, sizeof l->context, "%u", spec.context);
     } else if (s && *s->arch) snprintf(l->family, sizeof l->family, "%.50s (?)", s->arch);
+    term_tame(l->family);
     model_source_close(s);
 }
 
@@ -69,8 +70,8 @@ static model_line line_of(const stored *s) {
 
 static json_t *line_json(const stored *s, const model_line *l) {
     char *path = store_path(s);
-    json_t *j = json_pack("{s:s, s:o, s:I, s:s, s:s, s:s, s:s}", "name", l->name, "path", out_json_text(path, strlen(path)), "bytes", (json_int_t)l->bytes, "format", l->format, "family",
-                          l->family, "context", l->context, "date", l->date);
+    json_t *j = json_pack("{s:s, s:o, s:I, s:s, s:o, s:s, s:s}", "name", l->name, "path", out_json_text(path, strlen(path)), "bytes", (json_int_t)l->bytes, "format", l->format, "family",
+                          out_json_text(l->family, strlen(l->family)), "context", l->context, "date", l->date);
     free(path);
     if (l->trouble) json_object_set_new(j, "trouble", out_json_text(l->trouble, strlen(l->trouble)));
     else {

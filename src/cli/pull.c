@@ -49,15 +49,12 @@ typedef struct show {
     json_t *plan;      /* of --dry-run --json */
 } show;
 
-/* Names of files and words of servers on a terminal: what could drive it is left out. */
+/* Names of files and words of servers. */
 static void put_line(const char *text) {
-    buf b = { 0 };
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) p++;
-        else buf_putc(&b, *p < 0x20 || *p == 0x7f ? '?' : (char)*p);
-    }
-    fprintf(stderr, "%s\n", buf_str(&b));
-    buf_free(&b);
+    char *shown = mem_must_copy(text, strlen(text));
+    term_tame(shown);
+    fprintf(stderr, "%s\n", shown);
+    free(shown);
 }
 
 static void say(void *ctx, const char *text) {

@@ -7,6 +7,7 @@
 #include "cli/out.h"
 #include "cli/prompt.h"
 #include "cli/receipt.h"
+#include "cli/term.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -178,9 +179,10 @@ static long long first_difference(const replay *r) {
 
 static void print_findings(const replay *r, FILE *to) {
     for (size_t i = 0; i < r->n_found; i++) {
-        const finding *f = &r->found[i];
-        if (f->same) fprintf(to, "%-9s same\n", f->what);
-        else fprintf(to, "%-9s %s\n          receipt %s\n          here    %s\n", f->what, f->decides ? "DIFFERS" : "another one", f->said, f->here);
+        finding f = r->found[i];
+        term_tame(f.said); /* a receipt may come from anybody */
+        if (f.same) fprintf(to, "%-9s same\n", f.what);
+        else fprintf(to, "%-9s %s\n          receipt %s\n          here    %s\n", f.what, f.decides ? "DIFFERS" : "another one", f.said, f.here);
     }
     long long at = first_difference(r);
     if (differs(r) && at >= 0) fprintf(to, "the first token that differs is number %lld of the answer\n", at);

@@ -50,6 +50,14 @@ shown show_duration(double t) {
     return s;
 }
 
+void term_tame(char *text) {
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        bool c1 = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+        if (*p < 0x20 || *p == 0x7f || c1) *p = '?';
+        if (c1) *++p = '?';
+    }
+}
+
 double clock_seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

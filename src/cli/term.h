@@ -26,6 +26,9 @@ shown show_bytes(uint64_t n);     /* "4.36 GiB" */
 shown show_count(uint64_t n);     /* "7.62 B", "494 M" */
 shown show_duration(double s);    /* "850 ms", "12 s", "3 min 20 s" */
 
+/* Text from outside before it is shown: control bytes, which could drive a terminal, become '?'. In place. */
+void term_tame(char *text);
+
 double clock_seconds(void); /* monotonic */
 
 /* Progress on standard error: redrawn on a terminal, a line now and then elsewhere. */
