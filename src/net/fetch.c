@@ -340,7 +340,8 @@ bool fetch_file(http_client *client, const fetch_job *job, const net_watch *w, c
     if (ok) {
         sha256_end(&f->sum, sha256);
         ok = (!job->sha256[0] || strcmp(sha256, job->sha256) == 0 || wrong_digest(f, sha256)) && part_finish(&f->part, &f->fatal);
-    } else if (f->part.fd >= 0 && f->part.path && f->part.there.n) part_save(&f->part, NULL);
+    } else if (f->part.fd >= 0 && f->part.there.n) part_save(&f->part, NULL);
+    else if (f->part.fd >= 0) part_drop(&f->part); /* nothing came: the room that was taken for it is given back */
     part_close(&f->part);
     if (!ok && e) *e = f->fatal;
     free(f);

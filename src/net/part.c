@@ -81,7 +81,10 @@ bool part_open(part *p, const char *path, uint64_t size, const char *sha256, cha
         take_up(p, fresh_start);
         if (p->there.n == 0) part_clear(p);
         /* the room is taken now rather than missed halfway; a file system that cannot promise it goes without */
-        if (size && fallocate(p->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) ok = refused(e, "make room for", p->data_path);
+        if (size && fallocate(p->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
+            ok = refused(e, "make room for", p->data_path);
+            if (p->there.n == 0) part_drop(p); /* with what room it got */
+        }
     }
     if (!ok) part_close(p);
     return ok;

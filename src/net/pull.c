@@ -91,14 +91,15 @@ static bool stage_file(pulling *p, const listed_file *f, char sha256[SHA256_HEX]
     const manifest_file *old = same_in_old(p, f);
     char *path = file_join(p->slot.staging, base), *before = file_join(p->slot.dir, base);
     bool here = f->sha256[0] && is_here(p, f, path, f->sha256, sha256);
-    if (!here) {
+    bool stopped = !here && w->stop && w->stop(w->ctx); /* what is here whole is not thrown away for that */
+    if (!here && !stopped) {
         unlink(path);
         here = old && link(before, path) == 0 && is_here(p, f, path, old->sha256, sha256);
         if (!here) unlink(path);
     }
-    bool ok = true;
+    bool ok = !stopped || err_set(e, ERR_CANCELLED, "interrupted");
     if (here && w->moved) w->moved(w->ctx, (int64_t)f->size, false);
-    if (!here) {
+    if (!here && ok) {
         fetch_job job = { .url = url, .path = path, .shown = base, .auth = &p->hub.auth, .size = f->size, .sha256 = f->sha256, .connections = p->job->connections };
         ok = fetch_file(p->client, &job, w, sha256, e);
     }
