@@ -203,8 +203,8 @@ bool store_begin(store_slot *s, const char *root, const char *hub, const repo_na
 static void remove_folder(const char *dir);
 
 void store_end(store_slot *s) {
-    if (s->staging) rmdir(s->staging); /* only when nothing came */
-    if (s->lock >= 0) {
+    if (s->lock >= 0) { /* without it the folder is another process's, which may just have made it */
+        rmdir(s->staging); /* only when nothing came */
         unlink(s->lock_path);
         close(s->lock);
     }
@@ -260,7 +260,13 @@ static bool replace(store_slot *s) {
     }
     char *old = joined(s->parent, repo_file_base(s->dir), ".old");
     remove_folder(old);
-    bool ok = rename(s->dir, old) == 0 && rename(s->staging, s->dir) == 0;
+    bool ok = rename(s->dir, old) == 0;
+    if (ok && rename(s->staging, s->dir) != 0) {
+        int why = errno;
+        rename(old, s->dir); /* the model that was here stays */
+        errno = why;
+        ok = false;
+    }
     if (ok) remove_folder(old);
     free(old);
     return ok;
@@ -300,12 +306,13 @@ bool store_room(const char *path, uint64_t *bytes, err *e) {
     char *at = mem_must_copy(path, strlen(path));
     while (statvfs(at, &v) != 0) {
         char *slash = strrchr(at, '/');
-        if (errno != ENOENT || !slash || slash == at) {
+        if (errno != ENOENT || strcmp(at, "/") == 0 || strcmp(at, ".") == 0) {
             refused(e, "see the free space of", at);
             free(at);
             return false;
         }
-        *slash = 0;
+        if (slash) slash[slash == at] = 0;
+        else strcpy(at, ".");
     }
     free(at);
     if (!mem_mul(v.f_bavail, v.f_frsize, bytes)) *bytes = UINT64_MAX;
