@@ -1,6 +1,7 @@
 #include "net/http.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include <ctype.h>
 #include <curl/curl.h>
 #include <poll.h>
@@ -105,7 +106,11 @@ static void read_content_range(http_head *h, const char *text) {
 static void read_header(http_call *c, const char *line, size_t n) {
     http_head *h = &c->head;
     char text[256];
-    if (header_is(line, n, "location", c->location, sizeof c->location) || header_is(line, n, "link", h->link, sizeof h->link) || header_is(line, n, "etag", h->etag, sizeof h->etag) ||
+    if (header_is(line, n, "etag", h->etag, sizeof h->etag)) {
+        if (!utf8_valid(h->etag, strlen(h->etag))) h->etag[0] = 0; /* allowed (RFC 9110, 8.8.3), and nothing that JSON could keep */
+        return;
+    }
+    if (header_is(line, n, "location", c->location, sizeof c->location) || header_is(line, n, "link", h->link, sizeof h->link) ||
         header_is(line, n, "x-linked-etag", h->linked_etag, sizeof h->linked_etag) || header_is(line, n, "content-encoding", h->encoding, sizeof h->encoding) ||
         header_is(line, n, "x-error-code", h->error_code, sizeof h->error_code) || header_is(line, n, "x-error-message", h->error_text, sizeof h->error_text))
         return;
@@ -176,7 +181,8 @@ static void set_headers(http_call *c, const char *origin) {
         buf_printf(&line, "If-Range: %s", c->if_range);
         c->headers = curl_slist_append(c->headers, buf_str(&line));
     }
-    if (c->r.auth && c->r.auth->token && strcmp(origin, c->r.auth->origin) == 0) {
+    bool told = c->r.auth && c->r.auth->token && strcmp(origin, c->r.auth->origin) == 0;
+    if (told) {
         buf_clear(&line);
         buf_printf(&line, "Authorization: Bearer %s", c->r.auth->token);
         c->headers = curl_slist_append(c->headers, buf_str(&line));
@@ -186,6 +192,8 @@ static void set_headers(http_call *c, const char *origin) {
     }
     buf_free(&line);
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
+    /* a token without https stays on this machine (net/hub.c): a proxy would carry it off */
+    curl_easy_setopt(c->easy, CURLOPT_PROXY, told && strncmp(origin, "http:", 5) == 0 ? "" : NULL);
 }
 
 static bool begin(http_call *c, err *e) {

@@ -1,11 +1,13 @@
 """pingti pull and pingti models against a hub on this machine: what it fetches, what it refuses, and how it goes on after every
 way in which a transfer can go wrong."""
+import fcntl
 import hashlib
 import json
 import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -159,6 +161,11 @@ class What(PullCase):
         self.assertEqual((folder / "config.json").read_bytes(), b'{"new": 1}')
         self.assertEqual(self.hub.asked("model.safetensors"), [])
 
+    def test_dry_run_into_a_folder_that_is_not_there_yet(self):
+        for models in ("not-there-yet", "/not-there-yet"):
+            plan = json.loads(self.answers("pull", "-q", f"{REPO}:Q8_0", "--dry-run", "--json", "--models", models))
+            self.assertGreater(plan["room"], 0)
+
     def test_dry_run_writes_nothing(self):
         plan = json.loads(self.answers("pull", "-q", f"{REPO}:Q8_0", "--dry-run", "--json"))
         self.assertEqual((plan["need"], plan["files"][0]["path"], plan["commit"]), (len(self.gguf), "tiny-q8_0.gguf", COMMIT))
@@ -266,6 +273,26 @@ class Transfers(PullCase):
         child.wait()
         self.hub.slow = 0
         self.pull("o/big-GGUF")   # a dead one's lock is none
+
+    def test_a_pull_that_is_refused_leaves_the_others_folder(self):
+        staging = self.store / "huggingface" / REPO / "tiny-q8_0.part"
+        staging.mkdir(parents=True)
+        with open(staging.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.refused_pull(f"{REPO}:Q8_0", says="another pingti is pulling")
+        self.assertTrue(staging.is_dir())
+
+    def test_a_gated_file_leaves_nothing(self):
+        self.add_big()
+        self.hub.hooks["/o/big-GGUF/resolve"] = lambda h, _: h.answer(403, b"", {"X-Error-Code": "GatedRepo"})
+        self.refused_pull("o/big-GGUF", says="gated")
+        self.assertEqual(list(self.store.iterdir()), [self.store / "huggingface"])
+        self.assertEqual(self.files(), [])
+
+    def test_an_etag_that_is_no_utf8(self):
+        self.hub.slow = .03
+        self.add_big(etag='"\xe9"')
+        self.assert_is(self.pull("o/big-GGUF", "--connections", "2"), BIG)
 
     def test_no_ranges(self):
         self.hub.ranges = False
@@ -405,6 +432,12 @@ class Lies(PullCase):
         self.pull(f"{REPO}:tiny-q8_0.gguf", env={"HF_HOME": str(folder)})
         self.refused_pull(REPO, status=2, says="token cannot be one", env={"HF_TOKEN": "a\r\nX-Evil: b"})
 
+    def test_a_token_to_this_machine_passes_no_proxy(self):
+        proxies = {name: "http://127.0.0.1:1" for name in ("http_proxy", "all_proxy")}
+        self.hub.token = "hf_secret"
+        self.refused_pull(f"{REPO}:Q8_0", "--retries", "0", env={"HF_TOKEN": "hf_secret", **proxies}, says="tiny-q8_0.gguf")   # the store, which gets no token
+        self.assertEqual({origin for origin, _, _ in self.hub.log}, {"hub"})
+
     def test_a_token_is_not_sent_where_it_can_be_overheard(self):
         said = self.pingti("pull", *QUICK, "--retries", "0", "--endpoint", "http://192.0.2.1:9", "--connect-timeout", "0.2", REPO, env={"HF_TOKEN": "hf_secret"})[2]
         self.assertIn("no", said)
@@ -535,6 +568,17 @@ class Models(PullCase):
             self.answers(command[0], "-m", f"{REPO}:Q8_0", *command[1:])
         self.refused("run", "-m", REPO, "x", status=2, says=("several pulled models", "tiny-q4_k_m.gguf", "tiny-q8_0.gguf"))
         self.refused("run", "-m", "qwen2.5:0.5b", "x", says=("no pulled model of that name", "`pingti pull qwen2.5:0.5b`"))
+
+    def test_a_family_that_is_no_text(self):
+        """A model's own words do not drive the terminal."""
+        told = struct.pack("<Q", 5) + b"llama"
+        self.assertIn(told, self.gguf)
+        self.hub.add("o/odd-GGUF", {"odd.gguf": self.gguf.replace(told, struct.pack("<Q", 5) + b"\x1b[31m", 1)})
+        self.pull("o/odd-GGUF")
+        table = self.pingti("models")[1]
+        self.assertIn(b"?[31m", table)
+        self.assertNotIn(b"\x1b", table)
+        self.assertEqual([m["family"] for m in json.loads(self.answers("models", "list", "--json"))], ["?[31m (?)"])
 
     def test_verify_names_what_differs(self):
         path = self.pull(f"{REPO}:Q8_0")
