@@ -182,7 +182,7 @@ class Transfers(PullCase):
     def test_parts_side_by_side(self):
         self.add_big()
         self.hub.slow = .01
-        self.assert_is(self.pull("o/big-GGUF", "--connections", "3"), BIG)
+        self.assert_is(self.pull("o/big-GGUF", "--connections", "3", "--stall-timeout", "30"), BIG)   # a busy machine's server stalls
         self.assertTrue(2 <= self.hub.most_active <= 3, self.hub.most_active)
         asked = sorted(int(r.split("=")[1].split("-")[0]) for path, r in self.hub.asked("signature"))
         self.assertEqual(asked, list(range(0, len(BIG), 8 << 20)))
@@ -261,6 +261,22 @@ class Transfers(PullCase):
         self.assertEqual([f for f in self.files() if f.endswith(".lock")], [])
         self.hub.slow = 0
         self.assertIn("going on after", self.said("o/big-GGUF"))
+
+    def test_ctrl_c_while_whole_files_are_checked_keeps_them(self):
+        size = 1 << 30
+        self.hub.listed[REPO, "tiny-q8_0.gguf"] = {"size": size, "lfs": {"oid": "0" * 64, "size": size}}
+        whole = self.store / "huggingface" / REPO / "tiny-q8_0.part/tiny-q8_0.gguf"
+        whole.parent.mkdir(parents=True)
+        with open(whole, "wb") as f:
+            f.truncate(size)
+        child = subprocess.Popen([PROGRAM, "pull", "-q", f"{REPO}:Q8_0"], env=self.environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        while not whole.parent.with_suffix(".lock").exists():
+            time.sleep(.01)
+        time.sleep(.1)
+        child.send_signal(signal.SIGINT)
+        said = child.communicate(timeout=20)[1]
+        self.assertEqual(child.returncode, 130, said)
+        self.assertTrue(whole.exists())
 
     def test_two_pulls_of_one_model(self):
         self.add_big()
