@@ -128,6 +128,14 @@ class Quantize(CliCase):
         self.answers("quantize", "-m", out, "-o", self.home / "again.gguf", "--type", "Q4_0", "--requantize", "-q")
         self.answers("quantize", "-m", self.model, "-o", out, "--type", "Q4_0", "--tensor", "blk.0.*=Q8_0", "-q")
 
+    def test_the_model_is_not_replaced_by_its_own_result(self):
+        before = Path(self.model).read_bytes()
+        link = self.home / "link.gguf"
+        link.symlink_to(self.model)
+        for name in (self.model, link):
+            self.refused("quantize", "-m", self.model, "-o", name, "--type", "Q8_0", status=2, says="is the model that is to be quantized")
+        self.assertEqual(Path(self.model).read_bytes(), before)
+
     def test_a_limit_of_file_sizes_is_an_error(self):
         limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", PROGRAM, "quantize", "-m", self.model, "--type", "Q8_0", "-q", "-o", str(self.home / "limited.gguf")]
         done = subprocess.run(limited, env=self.environment(), capture_output=True, timeout=60, check=False)
