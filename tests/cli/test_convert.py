@@ -142,6 +142,13 @@ class Quantize(CliCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn(b"File too large", done.stderr)
 
+    @unittest.skipIf(os.geteuid() == 0, "root reads every folder")
+    def test_a_closed_directory(self):
+        closed = self.home / "closed"
+        closed.mkdir(mode=0)
+        self.refused("convert", "-m", closed, "-o", self.home / "x.gguf", says="cannot be read")
+        closed.rmdir()
+
     def test_not_finite(self):
         raw = bytearray(Path(self.model).read_bytes())
         raw[-4:] = struct.pack("<f", float("nan"))  # the last tensor's last weight (its rows are whole, no padding)
