@@ -47,8 +47,9 @@ static bool take_space(outfile *f, err *e) {
     return true;
 }
 
-static bool not_special(const char *path, err *e) {
+bool outfile_may_take(const char *path, err *e) {
     struct stat st;
+    if (!*path) return err_set(e, ERR_USAGE, "the name of the file to write is empty") || err_hint(e, "give the name of a file to write");
     if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) return true;
     return err_set(e, ERR_USAGE, "'%s' cannot be replaced by a file", path) || err_got(e, S_ISDIR(st.st_mode) ? "a directory" : "a device, pipe or socket") ||
            err_hint(e, "give the name of a file to write");
@@ -58,7 +59,7 @@ bool outfile_open(outfile *f, const char *path, uint64_t bytes, bool resume, boo
     struct stat st, there;
     *f = (outfile){ .fd = -1, .notes = -1, .path = mem_must_copy(path, strlen(path)), .part = with_end(path, ".part"), .done = with_end(path, ".part.done"), .bytes = bytes };
     *resumed = false;
-    if (!not_special(path, e)) return false;
+    if (!outfile_may_take(path, e)) return false;
     f->fd = open(f->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (f->fd < 0) return failed("write", f->part, e);
     if (flock(f->fd, LOCK_EX | LOCK_NB) != 0) {

@@ -12,8 +12,11 @@ typedef struct outfile {
     uint64_t bytes;
 } outfile;
 
+/* Whether PATH may be taken by a rename: refuses an empty name, and a directory, device or pipe, which a file would replace. */
+bool outfile_may_take(const char *path, err *e);
+
 /* resume: a part file of the same size that is there is gone on with (*resumed), its bytes kept. Refuses what does not fit on the disk,
- * and a directory or device at PATH. */
+ * and what outfile_may_take refuses. */
 bool outfile_open(outfile *f, const char *path, uint64_t bytes, bool resume, bool *resumed, err *e);
 bool outfile_write(outfile *f, uint64_t at, const void *bytes, uint64_t n, err *e);
 bool outfile_read(outfile *f, uint64_t at, void *bytes, uint64_t n, err *e); /* what was written before */

@@ -32,6 +32,7 @@ void interrupt_install(void) {
     sigaction(SIGTERM, &a, NULL);
     a.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &a, NULL);
+    sigaction(SIGXFSZ, &a, NULL);
 }
 
 void interrupt_watch(engine *e) { atomic_store(&watched, e); }

@@ -4,7 +4,7 @@
 #define PINGTI_CLI_INTERRUPT_H
 #include "infer/engine.h"
 
-void interrupt_install(void);          /* SIGINT as above; SIGTERM the same; SIGPIPE becomes a failed write */
+void interrupt_install(void);          /* SIGINT as above; SIGTERM the same; SIGPIPE and SIGXFSZ (a limit of file sizes) become a failed write */
 void interrupt_watch(engine *e);       /* from now on Ctrl-C cancels its requests; NULL: no longer */
 void interrupt_soft(bool on);          /* Ctrl-C sets the flag alone */
 void interrupt_patience(int n);         /* so many Ctrl-C before the program ends (2); 1: at once; a chat takes more */

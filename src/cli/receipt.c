@@ -1,4 +1,5 @@
 #include "cli/receipt.h"
+#include "base/outfile.h"
 #include "cli/out.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -73,6 +74,7 @@ json_t *receipt_template(const llm *l) {
 
 bool receipt_possible(const receipt_options *o, const generate_options *g, const grammar_source *grammar, err *e) {
     if (!o->file) return (!o->private && !o->text) || err_set(e, ERR_USAGE, "no receipt is written") || err_hint(e, "--receipt FILE says where to");
+    if (!outfile_may_take(o->file, e)) return false;
     json_t *parameters = receipt_parameters(g, grammar, e);
     json_decref(parameters);
     return parameters != NULL;

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include <errno.h>
 #include <string.h>
 
 enum { MAX_JSON = 16 << 20 /* parsed JSON takes up to some 20 times its text */, MAX_TEMPLATE = 1 << 20 };
@@ -20,10 +21,11 @@ static bool read_object(const char *dir, const char *name, bool required, json_t
 
 static bool has_config(const char *dir, err *e) {
     char *config = file_join(dir, "config.json"), *index = file_join(dir, "model_index.json");
-    bool there = file_exists(config), pipeline = file_exists(index);
+    bool there = file_exists(config), closed = !there && errno == EACCES, pipeline = file_exists(index);
     free(config);
     free(index);
     if (there) return true;
+    if (closed) return err_set(e, ERR_IO, "the directory cannot be read") || err_where(e, "%s", dir) || err_hint(e, "check the permissions");
     return err_set(e, ERR_IO, "the directory has no config.json") || err_where(e, "%s", dir) ||
            err_expected(e, "a Hugging Face directory: config.json, tokenizer.json or tokenizer.model, *.safetensors") ||
            (pipeline && err_got(e, "a pipeline of several models (model_index.json)")) || err_hint(e, "give the model's own directory, or a .gguf file by its name");

@@ -122,10 +122,32 @@ class Quantize(CliCase):
         self.refused("quantize", "-m", self.model, status=2, says="no file to write")
         self.refused("quantize", "-m", self.model, "-o", out, "--type", "Q9", status=2, says="there is no mix 'Q9'")
         self.refused("quantize", "-m", self.model, "-o", out, "--tensor", "x", status=2, says="NAME=TYPE")
+        self.refused("quantize", "-m", self.model, "-o", "", "-q", status=2, says="empty")
         self.answers("quantize", "-m", self.model, "-o", out, "--type", "Q8_0", "-q")
         self.refused("quantize", "-m", out, "-o", self.home / "again.gguf", "--type", "Q4_0", status=2, says="--requantize")
         self.answers("quantize", "-m", out, "-o", self.home / "again.gguf", "--type", "Q4_0", "--requantize", "-q")
         self.answers("quantize", "-m", self.model, "-o", out, "--type", "Q4_0", "--tensor", "blk.0.*=Q8_0", "-q")
+
+    def test_the_model_is_not_replaced_by_its_own_result(self):
+        before = Path(self.model).read_bytes()
+        link = self.home / "link.gguf"
+        link.symlink_to(self.model)
+        for name in (self.model, link):
+            self.refused("quantize", "-m", self.model, "-o", name, "--type", "Q8_0", status=2, says="is the model that is to be quantized")
+        self.assertEqual(Path(self.model).read_bytes(), before)
+
+    def test_a_limit_of_file_sizes_is_an_error(self):
+        limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", PROGRAM, "quantize", "-m", self.model, "--type", "Q8_0", "-q", "-o", str(self.home / "limited.gguf")]
+        done = subprocess.run(limited, env=self.environment(), capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(b"File too large", done.stderr)
+
+    @unittest.skipIf(os.geteuid() == 0, "root reads every folder")
+    def test_a_closed_directory(self):
+        closed = self.home / "closed"
+        closed.mkdir(mode=0)
+        self.refused("convert", "-m", closed, "-o", self.home / "x.gguf", says="cannot be read")
+        closed.rmdir()
 
     def test_not_finite(self):
         raw = bytearray(Path(self.model).read_bytes())

@@ -231,6 +231,11 @@ class Receipt(CliCase):
         status, out, err = self.pingti("run", "-m", self.model, "-n", "2", "-q", "--temp", "0", "--receipt", self.home / "no/such/folder/r.json", "x")
         self.assertEqual((status, len(out)), (1, 2))
         self.assertIn("cannot write the receipt", err)
+        pipe = self.home / "pipe"
+        os.mkfifo(pipe)
+        self.refused("run", "-m", self.model, "-n", "2", "--receipt", pipe, "x", status=2, says="a device, pipe or socket")
+        self.assertTrue(pipe.is_fifo())
+        self.refused("run", "-m", self.model, "-n", "2", "--receipt", self.home, "x", status=2, says="a directory")
         self.refused("run", "-m", self.model, "-n", "2", "--receipt", self.file, "--stop", os.fsdecode(b"\xff\xfe"), "x", status=2, says="UTF-8")
 
     def test_a_directory_counts_all_its_files(self):
