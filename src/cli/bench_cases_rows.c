@@ -67,7 +67,7 @@ static void make_rope(row_case *c) {
     c->got_y = in(c, 14 * 64); /* in place */
     c->want_y = in(c, 14 * 64);
     for (uint64_t i = 0; i < c->rows * 14ull * 64; i++) ((float *)c->want_y->data)[i] = ((float *)c->got_y->data)[i];
-    BOTH(rope, { y, b, table, 14, 64, 0 });
+    BOTH(rope, { y, b, table, 14, 64, 0, 1 });
 }
 
 static void make_pack(row_case *c) {
