@@ -106,6 +106,12 @@ static void print_result(const task *k) {
     out_printf("\n");
 }
 
+/* Towards GGUF there is one file. */
+static bool shards_wanted(const opt_state *s, err *e) {
+    if (opt_source_of(s, "shard-size") != OPT_FROM_ARGS) return true;
+    return err_set(e, ERR_USAGE, "--shard-size does nothing on the way to a .gguf file") || err_hint(e, "it cuts safetensors files; leave it out");
+}
+
 static int run(const void *options, opt_state *s) {
     task *k = mem_must(1, sizeof *k);
     k->o = options;
@@ -117,7 +123,7 @@ static int run(const void *options, opt_state *s) {
     pool *threads = ok ? pool_new(k->o->threads ? (int)k->o->threads : cpu_count()) : NULL;
     plan_write_options w = { .pool = threads, .fresh = k->o->fresh, .progress = on_progress, .stop = on_stop, .progress_ctx = k };
     interrupt_soft(true);
-    ok = ok && (k->source->gguf ? backward : forward)(k, &w, &e);
+    ok = ok && (k->source->gguf || shards_wanted(s, &e)) && (k->source->gguf ? backward : forward)(k, &w, &e);
     interrupt_soft(false);
     k->seconds = clock_seconds() - began;
     if (k->shown.what) progress_end(&k->shown);
