@@ -181,6 +181,21 @@ class Quantize(CliCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn(b"File too large", done.stderr)
 
+    def test_a_full_disk_is_told_in_bytes(self):
+        small = self.home / "small"
+        small.mkdir()
+        mounted = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=8k pingti "$0" || exit 99; exec "$@"', str(small)]
+        try:
+            able = subprocess.run([*mounted, "true"], capture_output=True, timeout=60, check=False).returncode == 0
+        except FileNotFoundError:
+            able = False
+        if not able:
+            self.skipTest("no file system of its own may be mounted here")
+        done = subprocess.run([*mounted, PROGRAM, "quantize", "-m", self.model, "--type", "Q8_0", "-q", "-o", str(small / "x.gguf")],
+                              env=self.environment(), capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr.decode(), r"no room for .*\n  expected: \d+ bytes free\n  got:      8192 bytes free")
+
     @unittest.skipIf(os.geteuid() == 0, "root reads every folder")
     def test_a_closed_directory(self):
         closed = self.home / "closed"
