@@ -442,6 +442,26 @@ void opt_show(const opt_state *s, const char *name, buf *out) {
     }
 }
 
+/* Whether an option asks for something: neither absent nor off. */
+static bool is_on(const opt_state *s, const char *name) {
+    buf shown = { 0 };
+    opt_show(s, name, &shown);
+    bool on = shown.len && strcmp(buf_str(&shown), "off") != 0 && strcmp(buf_str(&shown), "0") != 0;
+    buf_free(&shown);
+    return on;
+}
+
+bool opt_check_needs(const opt_state *s, const opt_need *needs, size_t n, err *e) {
+    for (size_t i = 0; i < n; i++) {
+        buf own = { 0 };
+        opt_show(s, needs[i].name, &own);
+        bool typed = opt_source_of(s, needs[i].name) == OPT_FROM_ARGS && strcmp(buf_str(&own), "off") != 0;
+        buf_free(&own);
+        if (typed && !is_on(s, needs[i].needs)) return err_set(e, ERR_USAGE, "--%s does nothing without --%s", needs[i].name, needs[i].needs) || err_hint(e, "%s", needs[i].why);
+    }
+    return true;
+}
+
 /* ---- help ---- */
 
 /* Words of `text` at `indent`, wrapped; the cursor stands at column `at`. */

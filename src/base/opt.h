@@ -81,6 +81,13 @@ bool opt_help_wanted(const opt_state *s);             /* --help or -h was among 
 void opt_show(const opt_state *s, const char *name, buf *out);
 opt_source opt_source_of(const opt_state *s, const char *name);
 static inline bool opt_given(const opt_state *s, const char *name) { return opt_source_of(s, name) != OPT_FROM_DEFAULT; }
+/* An option that does nothing without another one. */
+typedef struct opt_need {
+    const char *name, *needs;
+    const char *why; /* a sentence for whoever gave the first alone */
+} opt_need;
+/* Refuses what was typed on the command line and could do nothing; what a config file says for all runs may rest. */
+bool opt_check_needs(const opt_state *s, const opt_need *needs, size_t n, err *e);
 size_t opt_n_args(const opt_state *s);
 const char *opt_arg(const opt_state *s, size_t i);
 

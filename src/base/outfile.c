@@ -27,13 +27,21 @@ static char *with_end(const char *path, const char *end) {
     return out;
 }
 
+/* Small sizes in bytes: "0.0 MiB free" would say nothing. */
+static void show_room(uint64_t n, char out[40]) {
+    if (n < 1048576) snprintf(out, 40, "%llu bytes free", (unsigned long long)n);
+    else snprintf(out, 40, "%.1f MiB free", (double)n / 1048576);
+}
+
 static bool fits_disk(const outfile *f, uint64_t have, err *e) {
     struct statvfs v;
     if (fstatvfs(f->fd, &v) != 0) return true; /* a file system that does not say */
     uint64_t room = (uint64_t)v.f_bavail * v.f_frsize;
     if (f->bytes <= have || room >= f->bytes - have) return true;
-    return err_set(e, ERR_IO, "the disk has no room for '%s'", f->path) || err_expected(e, "%.1f MiB free", (double)(f->bytes - have) / 1048576) ||
-           err_got(e, "%.1f MiB free", (double)room / 1048576) || err_hint(e, "free some space, or write to another disk");
+    char needed[40], got[40];
+    show_room(f->bytes - have, needed);
+    show_room(room, got);
+    return err_set(e, ERR_IO, "the disk has no room for '%s'", f->path) || err_expected(e, "%s", needed) || err_got(e, "%s", got) || err_hint(e, "free some space, or write to another disk");
 }
 
 /* Without posix_fallocate (some file systems) the size alone is set; a full disk then shows while writing. */

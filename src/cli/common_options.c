@@ -76,6 +76,16 @@ static const opt_row sampling_rows[] = {
 #undef AT
 const opt_table sampling_table = { "Choosing tokens", ROWS(sampling_rows) };
 
+bool common_options_check(const opt_state *s, err *e) {
+    static const opt_need needs[] = {
+        { "json-compact", "json-schema", "it sets the white space of JSON that follows a schema: give --json-schema, or leave it out" },
+        { "mirostat-tau", "mirostat", "it sets what Mirostat aims at: give --mirostat 1 or 2, or leave it out" },
+        { "mirostat-eta", "mirostat", "it sets how fast Mirostat follows: give --mirostat 1 or 2, or leave it out" },
+        { "draft", "speculate", "the draft model makes guesses, and --speculate 0 takes none: leave out one of the two" },
+    };
+    return opt_check_needs(s, needs, sizeof needs / sizeof *needs, e);
+}
+
 const char *choice_path(opt_state *s, const model_choice *c, const char *argument, err *e) {
     const char *given = c->model ? c->model : argument;
     if (given && *given) return model_path(s, c, given, e);

@@ -39,6 +39,9 @@ typedef struct sampling_options {
 } sampling_options;
 extern const opt_table sampling_table;
 
+/* Options of these tables that were given and could do nothing. */
+bool common_options_check(const opt_state *s, err *e);
+
 /* The path of the model that -m names or, where the command allows it, the first argument; an error that says how to give one. */
 const char *choice_path(opt_state *s, const model_choice *c, const char *argument, err *e);
 

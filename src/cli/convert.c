@@ -2,6 +2,7 @@
 #include "base/cpu.h"
 #include "cli/common_options.h"
 #include "cli/interrupt.h"
+#include "cli/model_path.h"
 #include "cli/out.h"
 #include "cli/term.h"
 #include "convert/hf.h"
@@ -105,18 +106,24 @@ static void print_result(const task *k) {
     out_printf("\n");
 }
 
+/* Towards GGUF there is one file. */
+static bool shards_wanted(const opt_state *s, err *e) {
+    if (opt_source_of(s, "shard-size") != OPT_FROM_ARGS) return true;
+    return err_set(e, ERR_USAGE, "--shard-size does nothing on the way to a .gguf file") || err_hint(e, "it cuts safetensors files; leave it out");
+}
+
 static int run(const void *options, opt_state *s) {
     task *k = mem_must(1, sizeof *k);
     k->o = options;
     err e = { 0 };
     const char *path = choice_path(s, &k->o->choice, NULL, &e);
     bool ok = path && (k->o->output || err_set(&e, ERR_USAGE, "no place to write to was given") || err_expected(&e, "-o FILE.gguf, or -o DIRECTORY for a .gguf file"));
-    ok = ok && (k->source = model_source_open(path, &e));
+    ok = ok && model_spared(path, k->o->output, &e) && (k->source = model_source_open(path, &e));
     double began = clock_seconds();
     pool *threads = ok ? pool_new(k->o->threads ? (int)k->o->threads : cpu_count()) : NULL;
     plan_write_options w = { .pool = threads, .fresh = k->o->fresh, .progress = on_progress, .stop = on_stop, .progress_ctx = k };
     interrupt_soft(true);
-    ok = ok && (k->source->gguf ? backward : forward)(k, &w, &e);
+    ok = ok && (k->source->gguf || shards_wanted(s, &e)) && (k->source->gguf ? backward : forward)(k, &w, &e);
     interrupt_soft(false);
     k->seconds = clock_seconds() - began;
     if (k->shown.what) progress_end(&k->shown);

@@ -3,6 +3,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/common_options.h"
 #include "cli/interrupt.h"
 #include "cli/out.h"
 #include "cli/term.h"
@@ -141,7 +142,7 @@ static int run_command(const command *c, int argc, char **argv) {
         opt_free(s);
         memset(options, 0, c->options_size);
         s = opt_new(&c->spec, options);
-        bool ok = read && read_config(s, &e) && opt_read_env(s, NULL, &e) && opt_read_args(s, argc, argv, &e);
+        bool ok = read && read_config(s, &e) && opt_read_env(s, NULL, &e) && opt_read_args(s, argc, argv, &e) && common_options_check(s, &e);
         status = ok ? c->run(options, s) : cli_fail(&e);
     }
     opt_free(s);

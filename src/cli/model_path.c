@@ -1,7 +1,10 @@
 #include "cli/model_path.h"
 #include "base/file.h"
+#include "convert/carried.h"
 #include "net/store.h"
+#include <libgen.h>
 #include <string.h>
+#include <sys/stat.h>
 
 char *models_dir(const char *given, err *e) {
     if (given && *given) return mem_must_copy(given, strlen(given));
@@ -35,4 +38,26 @@ const char *model_path(opt_state *s, const model_choice *c, const char *given, e
     const char *path = root ? pulled_path(s, root, given, e) : NULL;
     free(root);
     return path;
+}
+
+static bool same_file(const char *a, const char *b, mode_t kind) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino && (x.st_mode & S_IFMT) == kind;
+}
+
+/* Any file of a directory but .gguf can be part of the model there. */
+static bool may_be_part(const char *name) {
+    size_t n = strlen(name);
+    return n <= 5 || strcmp(name + n - 5, ".gguf") != 0 || strcmp(name, CARRIED_NAME) == 0;
+}
+
+bool model_spared(const char *model, const char *output, err *e) {
+    if (same_file(model, output, S_IFREG))
+        return err_set(e, ERR_USAGE, "'%s' is the model itself", output) || err_hint(e, "give another name with -o: what is lost on the way does not come back");
+    char *a = mem_must_copy(output, strlen(output)), *b = mem_must_copy(output, strlen(output));
+    bool inside = *output && same_file(model, dirname(a), S_IFDIR) && may_be_part(basename(b));
+    free(a);
+    free(b);
+    if (!inside) return true;
+    return err_set(e, ERR_USAGE, "'%s' lies among the files of the model that is read", output) || err_expected(e, "a place outside '%s', or a .gguf file that is not " CARRIED_NAME, model);
 }

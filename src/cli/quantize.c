@@ -2,13 +2,13 @@
 #include "base/cpu.h"
 #include "cli/common_options.h"
 #include "cli/interrupt.h"
+#include "cli/model_path.h"
 #include "cli/out.h"
 #include "cli/term.h"
 #include "convert/hf.h"
 #include "quantize/quantize.h"
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct quantize_cli {
     model_choice choice;
@@ -224,19 +224,12 @@ static bool write_file(task *k, err *e) {
     return ok;
 }
 
-/* What quantizing loses does not come back: the model is never replaced by its own result. */
-static bool not_the_model(const char *model, const char *output, err *e) {
-    struct stat a, b;
-    if (stat(model, &a) != 0 || stat(output, &b) != 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino || S_ISDIR(a.st_mode)) return true;
-    return err_set(e, ERR_USAGE, "'%s' is the model that is to be quantized", output) || err_hint(e, "give another name with -o: what quantizing loses does not come back");
-}
-
 static int run(const void *options, opt_state *s) {
     task k = { .o = options };
     err e = { 0 };
     const char *path = choice_path(s, &k.o->choice, NULL, &e);
     bool ok = path && (k.o->dry_run || k.o->output || err_set(&e, ERR_USAGE, "no file to write was given") || err_expected(&e, "-o FILE.gguf, or --dry-run"));
-    ok = ok && (k.o->dry_run || not_the_model(path, k.o->output, &e)) && prepare(&k, path, &e) && (k.o->dry_run || write_file(&k, &e));
+    ok = ok && (k.o->dry_run || model_spared(path, k.o->output, &e)) && prepare(&k, path, &e) && (k.o->dry_run || write_file(&k, &e));
     if (ok && k.o->json) out_json(result_json(&k), true);
     else if (ok) print_result(&k);
     int status = ok ? out_status() : cli_fail(&e);

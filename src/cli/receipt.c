@@ -72,9 +72,21 @@ json_t *receipt_template(const llm *l) {
     return l->template_source ? json_string(digest_of(l->template_source, strlen(l->template_source)).text) : json_null();
 }
 
+static bool cannot_write(const char *path, err *e) { return err_set(e, ERR_IO, "cannot write the receipt: %s", strerror(errno)) || err_where(e, "%s", path); }
+
+/* It gets its name by rename: what counts is the folder. */
+static bool folder_takes(const char *path, err *e) {
+    const char *slash = strrchr(path, '/');
+    buf folder = { 0 };
+    buf_printf(&folder, "%.*s.", slash ? (int)(slash + 1 - path) : 0, path); /* "DIR/." is no file's name */
+    bool ok = access(buf_str(&folder), W_OK | X_OK) == 0 || cannot_write(path, e) || err_hint(e, "give a file in a folder that is there and can be written to");
+    buf_free(&folder);
+    return ok;
+}
+
 bool receipt_possible(const receipt_options *o, const generate_options *g, const grammar_source *grammar, err *e) {
     if (!o->file) return (!o->private && !o->text) || err_set(e, ERR_USAGE, "no receipt is written") || err_hint(e, "--receipt FILE says where to");
-    if (!outfile_may_take(o->file, e)) return false;
+    if (!outfile_may_take(o->file, e) || !folder_takes(o->file, e)) return false;
     json_t *parameters = receipt_parameters(g, grammar, e);
     json_decref(parameters);
     return parameters != NULL;
@@ -86,8 +98,6 @@ static json_t *prompt_json(const receipt_options *o, const generate_options *g, 
     if (!o->private) json_object_set_new(j, "tokens", receipt_tokens(g->prompt, g->n_prompt));
     return j;
 }
-
-static bool cannot_write(const char *path, err *e) { return err_set(e, ERR_IO, "cannot write the receipt: %s", strerror(errno)) || err_where(e, "%s", path); }
 
 /* Under its name only when it is whole. Readable by its owner alone: it may hold the prompt. */
 static bool write_file(const char *path, const char *text, err *e) {

@@ -6,7 +6,10 @@
 
 #define CARRIED_NAME "gguf_metadata.gguf"
 
-bool carried_write(const model_source *s, const char *dir, err *e); /* after the small files */
+/* Before the small files, as a claim on the directory, and once more after them. */
+bool carried_write(const model_source *s, const char *dir, err *e);
+/* Refuses a directory that holds a model which was not written there from these weights. */
+bool carried_may_fill(const model_source *s, const char *dir, err *e);
 /* Puts the kept keys and factors in place of the planned ones. *used: there were some, and they fit. *stale: there were some, but the
  * directory has changed since. */
 bool carried_read(plan *p, const model_source *s, bool *used, bool *stale, err *e);

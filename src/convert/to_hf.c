@@ -303,7 +303,7 @@ bool to_hf_write(const plan *p, const model_spec *spec, const char *dir, const t
     safetensors_entry *all = mem_must(p->n ? p->n : 1, sizeof *all);
     shard_progress progress = { w, 0, 0 };
     plan_write_options own = *w;
-    bool ok = make_dir(dir, e);
+    bool ok = carried_may_fill(p->source, dir, e) && make_dir(dir, e) && carried_write(p->source, dir, e);
     own.progress = on_progress;
     own.stop = on_stop;
     own.progress_ctx = &progress;

@@ -1,6 +1,7 @@
 #include "convert/vocabulary.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "text/pretok.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,19 @@ static void put_tokens(const vocabulary *v, gguf_writer *w, const char *model, c
     if (scores) gguf_set_array(w, "tokenizer.ggml.scores", GGUF_F32, v->scores, v->n);
     gguf_set_array(w, "tokenizer.ggml.token_type", GGUF_I32, v->types, v->n);
     if (v->n_merges) gguf_set_texts(w, "tokenizer.ggml.merges", v->merges, v->n_merges);
+}
+
+/* A file with any other name would be refused by llama.cpp and by this program. */
+static bool pre_known(const char *given, err *e) {
+    buf names = { 0 };
+    char name[64];
+    if (pretok_gguf_name_known(given)) return true;
+    for (size_t i = 0; i < 12 && pretok_gguf_name_at(i, name); i++) buf_printf(&names, "%s%s", i ? ", " : "", name);
+    err_set(e, ERR_USAGE, "--pre: there are no splitting rules of the name '%.60s'", given);
+    err_expected(e, "%s and others", buf_str(&names));
+    err_hint(e, "leave it out: the name is found by comparing what the rules do");
+    buf_free(&names);
+    return false;
 }
 
 /* The name of the splitting rules: what was given, or what cuts text alike. */
@@ -108,7 +122,7 @@ static bool fill(vocabulary *v, gguf_writer *w, const char *pre, const char *arc
 
 bool hf_plan_vocabulary(plan *p, const model_source *s, const model_spec *spec, const char *pre, err *e) {
     vocabulary v;
-    bool ok = start(&v, s, spec->vocab, e) && fill(&v, p->keys, pre, hf_gguf_arch(s->arch));
+    bool ok = start(&v, s, spec->vocab, e) && (!pre || pre_known(pre, e)) && fill(&v, p->keys, pre, hf_gguf_arch(s->arch));
     json_decref(v.fast);
     arena_free(v.mem);
     return ok;

@@ -11,7 +11,7 @@
 enum {
     PIECE = 1 << 18,      /* elements of a piece of work, about; its size never depends on the threads */
     ROUND = 64,           /* pieces between two looks at the clock */
-    HASH = 16, HEX = 2 * HASH + 1,
+    HASH = 16, HEX = PLAN_NAME,
 };
 
 /* Rows [first, first + rows) of a tensor: read, stored, written and hashed by one thread. */
@@ -122,7 +122,27 @@ static void run_piece(void *ctx, size_t task, int worker) {
     else atomic_store(&j->failed, true);
 }
 
-/* What decides the bytes: the header, the salt, and a fingerprint of the source (names, shapes, ends of every tensor). */
+static void hash_source(crypto_generichash_state *s, const model_source *source) {
+    for (size_t i = 0; i < source->tensors->n; i++) {
+        const named_tensor *t = &source->tensors->items[i];
+        uint64_t part = t->bytes < 4096 ? t->bytes : 4096;
+        crypto_generichash_update(s, (const unsigned char *)t->name, strlen(t->name) + 1);
+        crypto_generichash_update(s, (const unsigned char *)t->dims, sizeof t->dims);
+        crypto_generichash_update(s, t->data, part);
+        crypto_generichash_update(s, (const unsigned char *)t->data + (t->bytes - part), part);
+    }
+}
+
+void plan_source_name(const model_source *source, char out[PLAN_NAME]) {
+    crypto_generichash_state s;
+    unsigned char hash[HASH];
+    crypto_generichash_init(&s, NULL, 0, HASH);
+    hash_source(&s, source);
+    crypto_generichash_final(&s, hash, HASH);
+    sodium_bin2hex(out, PLAN_NAME, hash, HASH);
+}
+
+/* What decides the bytes: the header, the salt, and a fingerprint of the source. */
 static void name_work(job *j) {
     crypto_generichash_state s;
     unsigned char out[HASH];
@@ -130,14 +150,7 @@ static void name_work(job *j) {
     crypto_generichash_update(&s, (const unsigned char *)PINGTI_VERSION, sizeof PINGTI_VERSION);
     crypto_generichash_update(&s, j->l->head, j->l->n_head);
     if (j->o->n_salt) crypto_generichash_update(&s, j->o->salt, j->o->n_salt);
-    for (size_t i = 0; i < j->p->source->tensors->n; i++) {
-        const named_tensor *t = &j->p->source->tensors->items[i];
-        uint64_t part = t->bytes < 4096 ? t->bytes : 4096;
-        crypto_generichash_update(&s, (const unsigned char *)t->name, strlen(t->name) + 1);
-        crypto_generichash_update(&s, (const unsigned char *)t->dims, sizeof t->dims);
-        crypto_generichash_update(&s, t->data, part);
-        crypto_generichash_update(&s, (const unsigned char *)t->data + (t->bytes - part), part);
-    }
+    hash_source(&s, j->p->source);
     crypto_generichash_final(&s, out, HASH);
     sodium_bin2hex(j->name, sizeof j->name, out, HASH);
 }

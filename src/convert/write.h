@@ -42,5 +42,9 @@ typedef struct plan_layout {
     uint64_t data_bytes;
 } plan_layout;
 bool plan_write_file(const plan *p, const plan_layout *l, const char *path, const plan_write_options *o, plan_written *w, err *e);
+
+/* A fingerprint of a source's weights in hexadecimal digits: names, shapes and both ends of every tensor. */
+enum { PLAN_NAME = 2 * 16 + 1 };
+void plan_source_name(const model_source *source, char out[PLAN_NAME]);
 uint64_t plan_tensor_bytes(const plan_tensor *t, dtype type);
 #endif

@@ -153,6 +153,21 @@ static const mix_rule *rule_for(const mix_options *o, const char *name) {
     return NULL;
 }
 
+bool mix_rules_fit(const plan *p, const mix_options *o, err *e) {
+    for (size_t r = 0; r < o->n_rules; r++) {
+        size_t fit = 0, may_change = 0;
+        for (size_t i = 0; i < p->n; i++) {
+            if (fnmatch(o->rules[r].pattern, p->tensors[i].name, 0) != 0) continue;
+            may_change += mix_quantizes(&p->tensors[i]);
+            fit++;
+        }
+        if (may_change) continue;
+        if (fit) return err_set(e, ERR_USAGE, "--tensor '%s' names only tensors that keep their format", o->rules[r].pattern) || err_expected(e, "matrices; norms, routers and tables stay as they are");
+        return err_set(e, ERR_USAGE, "no tensor of this model has a name like '%s'", o->rules[r].pattern) || err_hint(e, "`pingti quantize --dry-run` lists the names; * stands for any part of one");
+    }
+    return true;
+}
+
 static void decide(mixer *x, plan_tensor *t) {
     const mix_options *o = x->o;
     dtype base = o->mix->base;

@@ -66,6 +66,7 @@ static void set_keys(const quantizing *q) {
 bool quantize_start(quantizing *q, plan *p, const mix_model *m, const quantize_options *o, err *e) {
     *q = (quantizing){ .p = p, .o = *o, .model = *m, .weights = mem_must(p->n ? p->n : 1, sizeof *q->weights) };
     q->o.mix.imatrix = o->importance != NULL;
+    if (!mix_rules_fit(p, &q->o.mix, e)) return quantize_end(q), false;
     mix_apply(p, m, &q->o.mix);
     for (size_t i = 0; i < p->n; i++)
         if (!may_change(&p->tensors[i], o->requantize, e) || !take_weights(q, i, e)) return quantize_end(q), false;

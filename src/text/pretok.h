@@ -55,6 +55,7 @@ enum {
     PRE_NO_SPACES = 32,  /* white space only separates */
 };
 bool pretok_from_gguf_name(pretok *p, const char *name, unsigned *flags, err *e);
+bool pretok_gguf_name_known(const char *name);
 /* The i-th rule's first name, which stands for all of them; NULL beyond the last. out[64] */
 const char *pretok_gguf_name_at(size_t i, char out[64]);
 /* The k-th expression of a name's rules; NULL beyond the last, and for rules that are more than expressions over text. */

@@ -43,6 +43,12 @@ bool pretok_from_gguf_name(pretok *p, const char *name, unsigned *flags, err *e)
            err_hint(e, "its text would be split wrongly; use the model's Hugging Face directory, or report the name");
 }
 
+bool pretok_gguf_name_known(const char *name) {
+    for (size_t i = 0; *name && !strchr(name, ' ') && i < sizeof known / sizeof *known; i++)
+        if (listed(known[i].names, name)) return true;
+    return false;
+}
+
 const char *pretok_gguf_name_at(size_t i, char out[64]) {
     if (i >= sizeof known / sizeof *known) return NULL;
     snprintf(out, 64, "%.*s", (int)strcspn(known[i].names, " "), known[i].names);

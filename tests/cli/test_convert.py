@@ -71,10 +71,47 @@ class Convert(CliCase):
         self.assertIn("gguf_metadata.gguf is of another state", err)
         self.assertIn(b"context_length\x04\0\0\0\x4d\0\0\0", again.read_bytes())
 
+    def test_another_model_is_not_written_over(self):
+        """A directory is gone on with where these weights filled it; a Hub's repository beside its GGUF file is not."""
+        first, back, other = self.home / "first.gguf", self.place("mine"), self.place("theirs")
+        self.answers("convert", "-m", GOLDEN / "qwen2", "-o", first, "-q")
+        self.answers("convert", "-m", first, "-o", back, "-q")
+        whole = {p.name: p.read_bytes() for p in back.iterdir()}
+        self.answers("convert", "-m", first, "-o", back, "-q")
+        (back / "model.safetensors").unlink()  # an end before the tensors
+        self.answers("convert", "-m", first, "-o", back, "-q")
+        self.assertEqual(whole, {p.name: p.read_bytes() for p in back.iterdir()})
+        for more in ([], ["--fresh"]):
+            self.refused("convert", "-m", self.model, "-o", back, "-q", *more, status=2, says=["holds another model", "-o"])
+        self.assertEqual(whole, {p.name: p.read_bytes() for p in back.iterdir()})
+        for name in ("config.json", "model-00001-of-00002.safetensors"):
+            other.mkdir()
+            (other / name).write_text("{}")
+            self.refused("convert", "-m", first, "-o", other, "-q", status=2, says=["holds another model", name])
+            self.assertEqual([p.name for p in other.iterdir()], [name])
+            self.place("theirs")
+        other.mkdir()
+        (other / "README.md").write_text("notes")
+        self.answers("convert", "-m", first, "-o", other, "-q")
+
+    def test_the_source_is_not_written_over(self):
+        source = self.place("source")
+        shutil.copytree(GOLDEN / "qwen2", source)
+        before = {p.name: p.read_bytes() for p in source.iterdir()}
+        for command in ("convert", "quantize"):
+            for name in ("config.json", "tokenizer.model", "gguf_metadata.gguf"):
+                self.refused(command, "-m", source, "-o", source / name, "-q", status=2, says="among the files of the model")
+        self.assertEqual(before, {p.name: p.read_bytes() for p in source.iterdir()})
+        self.answers("convert", "-m", source, "-o", source / "model.gguf", "-q")
+        self.refused("convert", "-m", source / "model.gguf", "-o", source, "-q", status=2, says="holds another model")
+        self.refused("convert", "-m", source / "model.gguf", "-o", source / "model.gguf", "-q", status=2, says="is the model itself")
+
     def test_refused(self):
         self.refused("convert", "-m", GOLDEN / "qwen2", status=2, says="no place to write to")
         self.refused("convert", "-m", GOLDEN / "llama-dynamic", "-o", self.home / "x.gguf", says="GGUF has no word for dynamic rope scaling")
         self.refused("convert", "-m", GOLDEN / "deepseek3-halves", "-o", self.home / "x.gguf", says="rope_interleave")
+        self.refused("convert", "-m", GOLDEN / "qwen2", "-o", self.home / "x.gguf", "--shard-size", "1G", status=2, says=["--shard-size", "leave it out"])
+        self.refused("convert", "-m", GOLDEN / "qwen2", "-o", self.home / "x.gguf", "--pre", "nonsense", status=2, says=["--pre", "qwen2", "'nonsense'", "leave it out"])
         self.refused("convert", "-m", self.model, "-o", self.home / "no/such/place", says="cannot be made")
         self.refused("convert", "-m", GOLDEN / "qwen2", "-o", self.home, status=2, says="a directory")
         self.answers("quantize", "-m", self.model, "--type", "Q8_0", "-o", self.home / "q8.gguf", "-q")
@@ -122,6 +159,8 @@ class Quantize(CliCase):
         self.refused("quantize", "-m", self.model, status=2, says="no file to write")
         self.refused("quantize", "-m", self.model, "-o", out, "--type", "Q9", status=2, says="there is no mix 'Q9'")
         self.refused("quantize", "-m", self.model, "-o", out, "--tensor", "x", status=2, says="NAME=TYPE")
+        self.refused("quantize", "-m", self.model, "-o", out, "--tensor", "nope=Q6_K", status=2, says=["no tensor", "'nope'", "--dry-run"])
+        self.refused("quantize", "-m", self.model, "-o", out, "--tensor", "blk.*=Q8_0", "--tensor", "output_norm.weight=Q6_K", status=2, says="keep their format")
         self.refused("quantize", "-m", self.model, "-o", "", "-q", status=2, says="empty")
         self.answers("quantize", "-m", self.model, "-o", out, "--type", "Q8_0", "-q")
         self.refused("quantize", "-m", out, "-o", self.home / "again.gguf", "--type", "Q4_0", status=2, says="--requantize")
@@ -133,7 +172,7 @@ class Quantize(CliCase):
         link = self.home / "link.gguf"
         link.symlink_to(self.model)
         for name in (self.model, link):
-            self.refused("quantize", "-m", self.model, "-o", name, "--type", "Q8_0", status=2, says="is the model that is to be quantized")
+            self.refused("quantize", "-m", self.model, "-o", name, "--type", "Q8_0", status=2, says="is the model itself")
         self.assertEqual(Path(self.model).read_bytes(), before)
 
     def test_a_limit_of_file_sizes_is_an_error(self):
@@ -141,6 +180,21 @@ class Quantize(CliCase):
         done = subprocess.run(limited, env=self.environment(), capture_output=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn(b"File too large", done.stderr)
+
+    def test_a_full_disk_is_told_in_bytes(self):
+        small = self.home / "small"
+        small.mkdir()
+        mounted = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=8k pingti "$0" || exit 99; exec "$@"', str(small)]
+        try:
+            able = subprocess.run([*mounted, "true"], capture_output=True, timeout=60, check=False).returncode == 0
+        except FileNotFoundError:
+            able = False
+        if not able:
+            self.skipTest("no file system of its own may be mounted here")
+        done = subprocess.run([*mounted, PROGRAM, "quantize", "-m", self.model, "--type", "Q8_0", "-q", "-o", str(small / "x.gguf")],
+                              env=self.environment(), capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr.decode(), r"no room for .*\n  expected: \d+ bytes free\n  got:      8192 bytes free")
 
     @unittest.skipIf(os.geteuid() == 0, "root reads every folder")
     def test_a_closed_directory(self):

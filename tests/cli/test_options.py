@@ -39,6 +39,16 @@ class Options(CliCase):
         out = self.answers("run", "-m", self.model, "--temp", "0", "--json", *arguments, "hello", env=env)
         return json.loads(out)["usage"]["generated_tokens"]
 
+    def test_options_that_could_do_nothing_are_refused(self):
+        for alone, needed in ((["--json-compact"], "--json-schema"), (["--mirostat-tau", "3"], "--mirostat"), (["--mirostat-eta", "0.2", "--mirostat", "0"], "--mirostat"),
+                              (["--draft", self.model, "--speculate", "0"], "--speculate")):
+            for command in ("run", "chat"):
+                self.refused(command, "-m", self.model, *alone, stdin=b"hello", status=2, says=[alone[0], f"does nothing without {needed}"])
+        ask = ("run", "-m", self.model, "-n", "1", "-q", "hello")
+        self.answers(*ask, "--no-json-compact")
+        self.answers(*ask, "--mirostat-tau", "3", "--mirostat", "2")
+        self.answers(*ask, "--speculate", "0", env={"PINGTI_DRAFT": self.model, "PINGTI_MIROSTAT_ETA": "0.2"})  # what holds for all runs may rest
+
     def test_command_line_over_environment_over_config(self):
         config = self.home / "config"
         config.write_text("max-tokens = 5\n[run]\nmax-tokens = 6\n[bench]\nrepeat = 1\n")
