@@ -157,9 +157,12 @@ bool hf_plan_numbers(plan *p, const model_source *s, const model_spec *spec, con
 }
 
 /* What GGUF has no word for would be computed otherwise there: refused, not left out. */
-static bool has_words(const model_spec *s, const json_t *rope, err *e) {
+static bool has_words(const model_spec *s, const json_t *rope, hfquant_method quantized, err *e) {
+    static const char *const methods[] = { [HFQUANT_GPTQ] = "weights as GPTQ packs them", [HFQUANT_AWQ] = "weights as AWQ packs them",
+                                           [HFQUANT_COMPRESSED] = "weights as compressed-tensors packs them" };
     const char *what = NULL;
-    if (s->rope.kind == ROPE_DYNAMIC) what = "dynamic rope scaling";
+    if (quantized > HFQUANT_FP8) what = methods[quantized];
+    else if (s->rope.kind == ROPE_DYNAMIC) what = "dynamic rope scaling";
     else if (s->rope.kind == ROPE_YARN && !s->rope.truncate) what = "yarn without truncation (\"truncate\": false)";
     else if (s->rope.kind == ROPE_YARN && js_get(rope, "attention_factor")) what = "yarn with an attention_factor of its own";
     else if (s->rope.kind == ROPE_YARN && js_get(rope, "mscale") && !spec_is_mla(s)) what = "yarn with mscale";
@@ -208,7 +211,7 @@ static bool read_spec(const model_source *s, model_spec *spec, err *e) {
     model *m = model_open(s, e); /* every name and shape is checked there */
     json_t *rope = m ? hfconfig_rope(s->hf.config, e) : NULL;
     if (m) *spec = m->spec;
-    bool ok = rope && has_words(spec, rope, e);
+    bool ok = rope && has_words(spec, rope, m->quant.method, e);
     json_decref(rope);
     if (m) model_close(m);
     return ok;

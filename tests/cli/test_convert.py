@@ -43,6 +43,12 @@ class Convert(CliCase):
             self.assertEqual(tensors(GOLDEN / family), tensors(back), family)
             self.assertEqual((GOLDEN / family / "config.json").read_bytes(), (back / "config.json").read_bytes())
 
+    def test_packed_weights_are_refused(self):
+        for name in ("gptq", "awq", "ct-mxfp4", "ct-w4a16"):
+            for command in (("convert",), ("quantize", "--type", "Q8_0")):
+                self.refused(*command, "-m", ROOT / "tests/golden/models" / name, "-o", self.home / "x.gguf", says="GGUF has no word for weights")
+        self.assertFalse((self.home / "x.gguf").exists())
+
     def test_a_file_without_originals(self):
         """config.json and tokenizer are written from the metadata; going back gives the same file."""
         for family in ("llama3", "llama-yarn", "qwen2-window", "qwen3moe-mixed", "phi3-longrope", "deepseek3"):
