@@ -89,6 +89,7 @@ static bool put_rope(json_t *j, const model_spec *s, const gguf *g, const char *
         put_real(x, "mscale_all_dim", r->mscale_all_dim);
     }
     if (r->kind == ROPE_LONGROPE) {
+        if (r->attention_factor > 0) put_real(x, "attention_factor", r->attention_factor);
         json_object_set_new(x, "short_factor", factors(r->short_factor, r->n_factors));
         json_object_set_new(x, "long_factor", factors(r->long_factor, r->n_factors));
     }

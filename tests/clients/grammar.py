@@ -50,7 +50,7 @@ def fetch_suite(folder):
     subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "jsonschema", "-d", folder,
                     "jsonschema==" + importlib.metadata.version("jsonschema")], check=True)
     with tarfile.open(glob.glob(folder + "/jsonschema-*.tar.gz")[0]) as t:
-        t.extractall(folder, filter="data")
+        t.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # Debian 12 has no filters yet
     return glob.glob(folder + "/jsonschema-*/json/tests/draft2020-12")[0]
 
 
