@@ -1,12 +1,22 @@
 #include "backend/cpu/product.h"
 #include "backend/cpu/panel.h"
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { EXACT_ROWS = 16, EXACT_TILE = 32, UNPACKED_PANELS = 2, /* of a task */ NEAR_BYTES = 384 << 10, /* activation rows of a block stay in the second-level cache */
        PREFETCH_FROM = 5 /* rows: fewer leave the processor's own prefetcher time enough, and it is then the better one (SPEED.md) */ };
 
+/* The tasks that one worker takes first, one after another: then what a tile asks for ahead is what its worker multiplies next, and
+ * the same worker reads the same weights at every step, which keeps them near where processors have memory of their own. */
+typedef struct stretch {
+    _Alignas(64) _Atomic size_t next;
+    size_t end;
+} stretch;
+
 typedef struct product_job {
+    stretch *stretches; /* [workers] */
+    int workers;
     const cpu_kernels *k;
     const panel_kernels *tiles;
     product *p;
@@ -182,9 +192,21 @@ static bool is_exact(const product_job *j, const tensor *w) { return !j->fast ||
 
 static bool is_unpacked(const product_job *j, const tensor *w) { return !is_exact(j, w) && !w->packed && quant_unpack_of(w->type); }
 
-static void run_task(void *ctx, size_t task, int worker) {
+/* The next of the worker's own stretch, else of another's. There are as many calls as tasks and each takes one, so that one is left. */
+static size_t take_task(const product_job *j, int worker) {
+    for (int i = worker;; i = (i + 1) % j->workers) {
+        stretch *s = &j->stretches[i];
+        if (atomic_load_explicit(&s->next, memory_order_relaxed) >= s->end) continue;
+        size_t task = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+        if (task < s->end) return task;
+    }
+}
+
+static void run_task(void *ctx, size_t call, int worker) {
+    (void)call;
     const product_job *j = ctx;
     const product *p = j->p;
+    size_t task = take_task(j, worker);
     while (p + 1 < j->p + j->n && task >= p[1].first_task) p++;
     span u = { (task - p->first_task) * p->grain, 0 };
     u.to = u.from + p->grain < p->units ? u.from + p->grain : p->units;
@@ -203,6 +225,15 @@ static uint64_t grain_of(const fwd *f, const product_job *j, const product *p) {
     return grain < 2 ? 2 : (grain + 1) / 2 * 2;
 }
 
+static void share_out(const fwd *f, product_job *j, size_t tasks) {
+    j->workers = pool_threads(f->pool);
+    j->stretches = arena_must_raw(f->mem, (size_t)j->workers, sizeof *j->stretches);
+    for (size_t i = 0, n = (size_t)j->workers; i < n; i++) {
+        atomic_init(&j->stretches[i].next, tasks * i / n);
+        j->stretches[i].end = tasks * (i + 1) / n;
+    }
+}
+
 void product_run(const fwd *f, product *p, size_t n) {
     product_job j = { .k = cpu_active(), .tiles = panel_kernels_for(cpu_chosen_isa()), .p = p, .n = n, .fast = f->precision == PRECISION_FAST };
     size_t tasks = 0;
@@ -218,5 +249,6 @@ void product_run(const fwd *f, product *p, size_t n) {
     }
     if (j.row_floats) j.rows = arena_must_raw(f->mem, (size_t)pool_threads(f->pool) * j.row_floats, sizeof(float));
     if (j.unpacked_bytes) j.unpacked = arena_must_raw(f->mem, (size_t)pool_threads(f->pool), j.unpacked_bytes);
+    share_out(f, &j, tasks);
     pool_run(f->pool, tasks, run_task, &j);
 }
