@@ -1,6 +1,6 @@
 /* pingti bench -m MODEL: prompts, single sequences and batches of sequences, each as a share of what the machine could do. What a phase
  * reads and computes is counted by the profiler in an uncounted round, so it is what the ops really did: active experts, cached
- * keys, no embedding table; the machine's memory is measured just before and just after each phase. */
+ * keys, no embedding table; the machine's memory is measured between the rounds, since that of a shared machine moves within seconds. */
 #include "backend/backend.h"
 #include "base/cpu.h"
 #include "base/rng.h"
@@ -23,7 +23,7 @@ typedef struct bench_run {
     loaded *l;
     probe *probe;  /* NULL: no limits wanted */
     probe_limits limits;
-    double *dram;  /* what memory gave beside each phase, two figures for each */
+    double *dram;  /* what memory gave beside all phases: before and after every round */
     size_t n_dram;
     prof *counter; /* of the uncounted round */
     prof *profile; /* of --profile, or NULL */
@@ -67,8 +67,20 @@ typedef struct round_times {
     double prompt, generate;
 } round_times;
 
+/* What one part of a round (prompts, or answers) reads and computes. */
+typedef struct counted {
+    prof_sum sum;
+    uint64_t expert_bytes, passes, rows; /* bytes: of sum.weight_bytes, those of experts that some row chose */
+} counted;
+
+static counted take_counts(prof *p) {
+    counted c = { prof_total(p), prof_of_name(p, OP_ID_moe_linear).weight_bytes, prof_passes(p), prof_rows(p) };
+    prof_clear(p);
+    return c;
+}
+
 /* A round of a phase; nothing is shared between rounds or sequences. The counter sees the part that the phase is about. */
-static bool run_round(bench_run *b, const phase *p, bool count, prof_sum work[2], round_times *times, err *e) {
+static bool run_round(bench_run *b, const phase *p, bool count, counted work[2], round_times *times, err *e) {
     runner *r = b->l->runner;
     size_t each = p->prompt + p->generate;
     uint8_t rope = runner_rope_choice(r, each);
@@ -84,14 +96,11 @@ static bool run_round(bench_run *b, const phase *p, bool count, prof_sum work[2]
     double start = clock_seconds(), middle;
     if (ok && p->prompt) read_prompts(r, s, p->sequences, p->prompt);
     middle = clock_seconds();
-    if (count) {
-        work[0] = prof_total(b->counter);
-        prof_clear(b->counter);
-    }
+    if (count) work[0] = take_counts(b->counter);
     double again = clock_seconds();
     if (ok) generate(r, s, p);
     *times = (round_times){ middle - start, clock_seconds() - again };
-    if (count) work[1] = prof_total(b->counter);
+    if (count) work[1] = take_counts(b->counter);
     for (size_t i = 0; i < p->sequences; i++) seq_free(&s[i], runner_kv(r));
     free(s);
     return ok;
@@ -101,12 +110,16 @@ static bool run_round(bench_run *b, const phase *p, bool count, prof_sum work[2]
 
 typedef struct measured {
     double median, fastest, slowest; /* seconds */
-    prof_sum work;
+    double memory; /* share of what memory gave beside the same round, median; 0: not measured */
+    counted work;
 } measured;
 
-static measured measured_of(double *times, size_t n, prof_sum work) {
-    double median = bench_median(times, n);
-    return (measured){ median, times[0], times[n - 1], work };
+/* dram[n + 1]: bytes per second before and after every round, or NULL. */
+static measured measured_of(double *times, const double *dram, size_t n, counted work) {
+    double bytes = (double)(work.sum.weight_bytes + work.sum.cache_bytes), shares[BENCH_MAX_REPEATS];
+    for (size_t i = 0; dram && i < n; i++) shares[i] = times[i] > 0 ? bytes / times[i] / ((dram[i] + dram[i + 1]) / 2) : 0;
+    double memory = dram ? bench_median(shares, n) : 0, median = bench_median(times, n);
+    return (measured){ median, times[0], times[n - 1], memory, work };
 }
 
 static double peak_of(const probe_limits *l, int unit) {
@@ -114,19 +127,20 @@ static double peak_of(const probe_limits *l, int unit) {
     return r[unit].all;
 }
 
-/* What came of the phase against the memory measured beside it, and against the peaks of its kinds of arithmetic. */
-static void put_shares(json_t *j, const bench_run *b, const measured *m, const double dram[2]) {
-    double bytes = (double)(m->work.weight_bytes + m->work.cache_bytes), beside = (dram[0] + dram[1]) / 2, at_peak = 0, most = -1, all = 0;
+/* What came of the phase against the memory measured beside its rounds, and against the peaks of its kinds of arithmetic. */
+static void put_shares(json_t *j, const bench_run *b, const measured *m, const double *dram) {
+    double at_peak = 0, most = -1, all = 0;
     int main_unit = 0;
     for (int u = 0; u < PROF_UNITS; u++) {
-        double t = (double)m->work.ops[u] / peak_of(&b->limits, u);
+        double t = (double)m->work.sum.ops[u] / peak_of(&b->limits, u);
         at_peak += t;
-        all += (double)m->work.ops[u];
+        all += (double)m->work.sum.ops[u];
         if (t > most) main_unit = u, most = t;
     }
-    double memory = bytes / m->median / beside, arithmetic = at_peak / m->median;
-    json_object_set_new(j, "dram_before_bytes_per_second", json_real(dram[0]));
-    json_object_set_new(j, "dram_after_bytes_per_second", json_real(dram[1]));
+    double memory = m->memory, arithmetic = at_peak / m->median;
+    json_t *beside = json_array();
+    for (int i = 0; i <= b->o->repeats; i++) json_array_append_new(beside, json_real(dram[i]));
+    json_object_set_new(j, "dram_bytes_per_second", beside);
     json_object_set_new(j, "dram_share", json_real(memory));
     json_object_set_new(j, "peak_share", json_real(arithmetic));
     json_object_set_new(j, "peak_ops_per_second", json_real(all / at_peak));
@@ -134,8 +148,29 @@ static void put_shares(json_t *j, const bench_run *b, const measured *m, const d
     json_object_set_new(j, "share", json_real(memory >= arithmetic ? memory : arithmetic));
 }
 
-static void put_measured(json_t *j, const bench_run *b, const measured *m, size_t tokens, const double dram[2]) {
-    const prof_sum *w = &m->work;
+/* Bytes of the matrices of one expert of one layer, as moe_linear counts them. */
+static uint64_t expert_bytes(const ffn_weights *w) {
+    const fwd f = { .precision = PRECISION_FAST };
+    tensor x = { .rows = 1 }, y = { .rows = 1 };
+    int32_t id = 0;
+    return op_moe_linear_work(&f, &(moe_linear_args){ .y = { &y, &y, &y }, .x = &x, .w = { &w->gate, &w->up, &w->down }, .ids = &id, .top_k = 1, .n = 3 }).weight_bytes;
+}
+
+/* How many experts a step's rows chose in a layer, and how many different ones that were: so many are read. Means over layers and steps. */
+static void put_experts(json_t *j, const bench_run *b, const counted *c) {
+    const model *m = b->l->model;
+    uint64_t one = 0; /* expert of every layer that has some */
+    for (uint32_t il = 0; il < m->spec.layers; il++)
+        if (m->spec.sparse[il]) one += expert_bytes(&m->layers[il].experts);
+    if (!one || !c->passes) return;
+    double passes = (double)c->passes;
+    json_object_set_new(j, "experts", json_pack("{s:I, s:f, s:f, s:I}", "all", (json_int_t)m->spec.router.experts, "chosen",
+                                                (double)c->rows / passes * m->spec.router.top_k, "read",
+                                                (double)c->expert_bytes / passes / (double)one, "bytes", (json_int_t)c->expert_bytes));
+}
+
+static void put_measured(json_t *j, const bench_run *b, const measured *m, size_t tokens, const double *dram) {
+    const prof_sum *w = &m->work.sum;
     double ops = 0, weights = (double)w->weight_bytes, cache = (double)w->cache_bytes;
     for (int u = 0; u < PROF_UNITS; u++) ops += (double)w->ops[u];
     json_object_update_new(j, json_pack("{s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:f, s:f}", "median_seconds", m->median, "fastest_seconds", m->fastest,
@@ -149,12 +184,13 @@ static void put_measured(json_t *j, const bench_run *b, const measured *m, size_
             snprintf(key, sizeof key, "%s_ops", op_unit_name((op_unit)u));
             json_object_set_new(j, key, json_integer((json_int_t)w->ops[u]));
         }
+    put_experts(j, b, &m->work);
     if (b->probe) put_shares(j, b, m, dram);
 }
 
 /* ---- phases ---- */
 
-static json_t *phase_json(const bench_run *b, const phase *p, const measured m[2], const double dram[2]) {
+static json_t *phase_json(const bench_run *b, const phase *p, const measured m[2], const double *dram) {
     size_t prompts = p->sequences * p->prompt, answers = p->sequences * p->generate;
     if (strcmp(p->kind, "batch") != 0) {
         bool answer = p->generate > 0;
@@ -175,23 +211,23 @@ static json_t *phase_json(const bench_run *b, const phase *p, const measured m[2
 static size_t tokens_of(const phase *p) { return p->sequences * (strcmp(p->kind, "generate") == 0 ? p->generate : p->prompt + p->generate); }
 
 static bool measure(bench_run *b, const phase *p, err *e) {
-    double prompts[BENCH_MAX_REPEATS], answers[BENCH_MAX_REPEATS], dram[2] = { 0, 0 };
+    double prompts[BENCH_MAX_REPEATS], answers[BENCH_MAX_REPEATS], *dram = b->dram + b->n_dram;
     size_t n = (size_t)b->o->repeats;
-    prof_sum work[2];
+    counted work[2];
     round_times t;
     /* the first round counts what is done; it also reads the file and grows the scratch memory */
     if (!run_round(b, p, true, work, &t, e)) return false;
-    if (b->probe) dram[0] = probe_dram(b->probe, true);
+    if (b->probe) b->dram[b->n_dram++] = probe_dram(b->probe, true);
     for (size_t i = 0; i < n; i++) {
         if (!run_round(b, p, false, NULL, &t, e)) return false;
         if (interrupt_seen()) return err_set(e, ERR_CANCELLED, "interrupted");
         prompts[i] = t.prompt;
         answers[i] = t.generate;
+        if (b->probe) b->dram[b->n_dram++] = probe_dram(b->probe, true);
         progress_step(&b->progress, (double)(b->done += tokens_of(p)));
     }
-    if (b->probe) dram[1] = probe_dram(b->probe, true);
-    for (int i = 0; b->probe && i < 2; i++) b->dram[b->n_dram++] = dram[i];
-    measured m[2] = { measured_of(prompts, n, work[0]), measured_of(answers, n, work[1]) };
+    if (!b->probe) dram = NULL;
+    measured m[2] = { measured_of(prompts, dram, n, work[0]), measured_of(answers, dram, n, work[1]) };
     json_array_append_new(b->results, phase_json(b, p, m, dram));
     return true;
 }
@@ -238,7 +274,7 @@ static bool measure_all(bench_run *b, const phase_list *l, err *e) {
     if (b->probe && b->o->plot) probe_all(b->probe, &b->limits);
     else if (b->probe) probe_peaks(b->probe, &b->limits);
     b->counter = prof_new(op_names(), OP_COUNT, 0, 0);
-    b->dram = mem_must(2 * l->n, sizeof *b->dram);
+    b->dram = mem_must(((size_t)b->o->repeats + 1) * l->n, sizeof *b->dram);
     progress_start(&b->progress, "measuring", "tokens", (double)l->tokens * (double)b->o->repeats, b->o->quiet);
     interrupt_soft(true);
     bool ok = true;

@@ -18,6 +18,11 @@ static void print_row(const char *what, const char *tokens, long long depth, con
     out_printf("%-14s %9s %7lld %9s %9.2f %11s %7s %11s %7s  %s\n", what, tokens, depth, bench_time(real_of(j, "median_seconds")).text,
                real_of(j, "tokens_per_second"), bench_rate(real_of(j, "bytes_per_second"), "B/s").text, percent(j, "dram_share").text,
                bench_rate(real_of(j, "ops_per_second"), "OP/s").text, percent(j, "peak_share").text, limit ? limit : "");
+    const json_t *e = js_get(j, "experts");
+    if (!e) return;
+    double share = real_of(e, "bytes") / real_of(j, "weight_bytes");
+    out_printf("  experts: of %lld a layer, a step's rows choose %.1f and read %.1f different ones, each once: %.0f %% of the weights read\n", int_of(e, "all"),
+               real_of(e, "chosen"), real_of(e, "read"), 100 * share);
 }
 
 static void print_batch(const json_t *j) {
@@ -35,20 +40,19 @@ static void print_batch(const json_t *j) {
 
 static void print_memory(const json_t *results) {
     double least = 0, most = 0;
-    size_t i;
-    json_t *j;
+    size_t i, k;
+    json_t *j, *each;
     json_array_foreach(results, i, j) {
         const json_t *from = js_get(j, "dram_share") ? j : js_get(j, json_object_size(js_get(j, "generate")) ? "generate" : "prompt");
-        double each[2] = { real_of(from, "dram_before_bytes_per_second"), real_of(from, "dram_after_bytes_per_second") };
-        for (int k = 0; k < 2; k++) {
-            if (!i && !k) least = most = each[k];
-            if (each[k] < least) least = each[k];
-            if (each[k] > most) most = each[k];
+        json_array_foreach(js_get(from, "dram_bytes_per_second"), k, each) {
+            double rate = json_number_value(each);
+            if ((!i && !k) || rate < least) least = rate;
+            if ((!i && !k) || rate > most) most = rate;
         }
     }
     out_printf("\nMemory read beside the phases: %s", bench_rate(least, "B/s").text);
     if (most > 1.005 * least) out_printf(" to %s", bench_rate(most, "B/s").text);
-    out_puts("; shares are of what was read just before and after each.\n");
+    out_puts("; shares are of what was read just before and after each round, medians.\n");
 }
 
 void bench_print(const json_t *all) {

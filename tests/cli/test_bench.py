@@ -41,12 +41,15 @@ class Model(CliCase):
     def test_shares_of_the_limits(self):
         result = self.bench("-p", "8", "-n", "3", "-d", "5")
         self.assertGreater(result["machine"]["int8_ops"], 0)
-        beside = [r[k] for r in result["results"] for k in ("dram_before_bytes_per_second", "dram_after_bytes_per_second")]
+        beside = [rate for r in result["results"] for rate in r["dram_bytes_per_second"]]
         self.assertLessEqual(min(beside), result["machine"]["dram_read_bytes_per_second"])
         self.assertGreaterEqual(max(beside), result["machine"]["dram_read_bytes_per_second"])
         for row in result["results"]:
-            for key in ("dram_before_bytes_per_second", "dram_after_bytes_per_second", "dram_share", "peak_share", "tokens_per_second"):
+            for key in ("dram_share", "peak_share", "tokens_per_second"):
                 self.assertGreater(row[key], 0, key)
+            self.assertEqual(len(row["dram_bytes_per_second"]), 2)  # before and after the one repetition
+            expected = row["bytes_per_second"] / (sum(row["dram_bytes_per_second"]) / 2)
+            self.assertAlmostEqual(row["dram_share"], expected, delta=1e-6 * expected)
             self.assertEqual(row["share"], max(row["dram_share"], row["peak_share"]))
             self.assertIn(row["limit"], ("memory", "f32", "bf16", "int8"))
         plain = self.bench("-p", "8", "-n", "3", "-d", "5", "--no-limits")
@@ -72,6 +75,20 @@ class Model(CliCase):
         one = 3 * config["hidden_size"] * config["intermediate_size"]
         spared = config["num_hidden_layers"] * (experts - active) * one
         self.assertLess(full["results"][0]["weight_bytes"], full["weight_bytes"] - spared)
+        counts = full["results"][0]["experts"]
+        self.assertEqual((counts["all"], counts["chosen"], counts["read"]), (experts, active, active))
+        self.assertEqual(counts["bytes"], config["num_hidden_layers"] * active * one * 4)  # F32
+
+    def test_a_batch_reads_each_active_expert_once(self):
+        folder = ROOT / "tests/golden/models/mixtral"
+        run = ("bench", "-m", folder, "-p", "0", "-n", "4", "-s", "1,8", "-r", "1", "-q", "--no-limits")
+        one, eight = [r["generate"] for r in json.loads(self.answers(*run, "--json"))["results"] if r["kind"] == "batch"]
+        self.assertEqual(eight["experts"]["chosen"], 8 * one["experts"]["chosen"])
+        self.assertGreaterEqual(eight["experts"]["read"], one["experts"]["read"])
+        self.assertLessEqual(eight["experts"]["read"], eight["experts"]["all"])
+        a_set = one["experts"]["bytes"] / one["experts"]["read"]  # one expert of all layers, in all steps
+        self.assertAlmostEqual(eight["experts"]["bytes"] / a_set, eight["experts"]["read"], places=6)
+        self.assertIn("different ones, each once", self.answers(*run))
 
     def test_sequences(self):
         result = self.bench("-p", "6", "-n", "4", "--sequences", "1,3", "--no-limits")
