@@ -138,7 +138,7 @@ class Run(CliCase):
         if limited(60, "--version").returncode:
             self.skipTest("this build needs more address space than any limit (a sanitizer)")
         refused = 0
-        for megabytes in (10, 11, 12, 14, 16, 20, *range(24, 48)):  # below, the stack itself cannot grow, which no program can report; with libcurl come 30 libraries
+        for megabytes in (10, 11, 12, 14, 16, 20, *range(24, 48)):  # below, the stack itself cannot grow, which no program can report
             done = limited(megabytes, "run", "-m", self.model, "-n", "5", "--temp", "0", "hello")
             if b"error while loading shared libraries" in done.stderr:
                 continue
