@@ -117,9 +117,10 @@ static void check_libraries(report *r) {
 
 static void check_pulling(report *r, const doctor_options *o) {
     char *dir = models_dir(o->choice.models, NULL);
-    if (!http_library()) say(r, NOTE, "pulling models", "not built: libcurl was not there; install libcurl4-gnutls-dev, configure and build again");
+    err why = { 0 };
+    const char *all = http_library(&why);
+    if (!all) say(r, NOTE, "pulling models", "not possible: %s; %s", why.what, why.hint);
     else { /* "libcurl/7.88.1 GnuTLS/3.7.9 zlib/..." */
-        const char *all = http_library();
         size_t n = strcspn(all, " ");
         n += all[n] ? 1 + strcspn(all + n + 1, " ") : 0;
         say(r, GOOD, "pulling models", "%.*s", (int)n, all);

@@ -167,7 +167,6 @@ static bool plan(pulling *p, err *e) {
 
 static bool pull_it(pulling *p, pull_result *out, err *e) {
     const pull_job *job = p->job;
-    if (!(p->client = http_new(&job->settings, e))) return false;
     if (!hub_list(p->client, &p->hub, job->name, job->revision, &job->watch, &p->files, p->commit, &out->unreachable, e)) return false;
     if (!pick_files(&p->pick, &p->files, job->name, job->include, job->n_include, e)) return err_context(e, "%s/%s", job->name->owner, job->name->name);
     snprintf(out->commit, sizeof out->commit, "%s", p->commit);
@@ -183,7 +182,7 @@ bool pull_model(const pull_job *job, pull_result *out, err *e) {
     pulling p = { .job = job, .slot.lock = -1 };
     *out = (pull_result){ 0 };
     if (sodium_init() < 0) return err_set(e, ERR_IO, "libsodium does not start");
-    bool ok = hub_open(&p.hub, job->hub, job->endpoint, job->token, e) && pull_it(&p, out, e);
+    bool ok = (p.client = http_new(&job->settings, e)) && hub_open(&p.hub, p.client, job->hub, job->endpoint, job->token, e) && pull_it(&p, out, e);
     http_free(p.client);
     pick_free(&p.pick);
     listing_free(&p.files);
