@@ -50,18 +50,18 @@ static void read_spec(const char *path, model_line *l) {
     model_source_close(s);
 }
 
-static model_line line_of(const stored *s) {
+static model_line line_of(const store_list *all, const stored *s) {
     model_line l = { .format = "?", .family = "?", .context = "?", .date = "?" };
     char quant[REPO_QUANT_MAX], *path = store_path(s);
     if (!s->m.doc) {
         l.name = mem_must_copy(s->dir, strlen(s->dir));
         l.trouble = s->trouble.what;
     } else {
-        l.name = store_name(&s->m);
+        l.name = store_name(all, s);
         l.bytes = s->m.bytes;
         l.date = s->m.date;
         if (!*s->m.main) snprintf(l.format, sizeof l.format, "safetensors");
-        else if (repo_file_quant(s->m.main, quant)) snprintf(l.format, sizeof l.format, "%s", quant);
+        else if (repo_file_quant(manifest_main_path(&s->m), quant)) snprintf(l.format, sizeof l.format, "%s", quant);
         read_spec(path, &l);
     }
     free(path);
@@ -92,7 +92,7 @@ static int list(const models_options *o, const store_list *all, const char *root
     json_t *array = json_array();
     model_line *lines = mem_must(all->n + 1, sizeof *lines);
     for (size_t i = 0; i < all->n; i++) {
-        lines[i] = line_of(&all->items[i]);
+        lines[i] = line_of(all, &all->items[i]);
         if ((int)strlen(lines[i].name) > width) width = (int)strlen(lines[i].name);
     }
     if (!o->json && all->n)

@@ -100,6 +100,42 @@ class What(PullCase):
         del self.hub.repos["o/split-GGUF"]["x/s-Q4_K_M-00002-of-00003.gguf"]
         self.refused_pull("o/split-GGUF:q4_k_m", says=("lacks a part", "00002-of-00003", "3 parts"))
 
+    def test_files_of_one_name_in_several_folders_do_not_replace_each_other(self):
+        """They once did: the folder in the store had the file's name alone."""
+        repo, parts = "o/folders-GGUF", ("model-00001-of-00002.gguf", "model-00002-of-00002.gguf")
+        self.hub.add(repo, {f"{q}/{p}": f"{q} {p}".encode() for q in ("Q4_K_M", "Q8_0") for p in parts} | {"a/notes.txt": b"a", "b/notes.txt": b"b"})
+        four, eight = self.pull(f"{repo}:Q4_K_M"), self.pull(f"{repo}:q8_0")
+        self.assertEqual((four.parent.name, eight.parent.name), ("Q4_K_M--model", "Q8_0--model"))
+        self.assertEqual((four.read_bytes(), eight.read_bytes()), (b"Q4_K_M " + parts[0].encode(), b"Q8_0 " + parts[0].encode()))
+        self.assertEqual([m["name"] for m in json.loads(self.answers("models", "--json"))], [f"{repo}:Q4_K_M", f"{repo}:Q8_0"])
+        self.assertEqual(self.answers("models", "path", f"{repo}:Q4_K_M"), f"{four}\n")
+        notes = [self.pull(f"{repo}:{folder}/notes.txt") for folder in "ab"]
+        self.assertEqual([n.read_bytes() for n in notes], [b"a", b"b"])
+        self.assertIn(f"{repo}:a/notes.txt", [m["name"] for m in json.loads(self.answers("models", "--json"))])
+        self.assertIn("all as they were pulled", self.answers("models", "verify"))
+        deep = "/".join(["folder" * 5] * 12)
+        self.hub.add(repo, {f"{deep}/{n}/deep.gguf": n.encode() for n in ("x", "y")})
+        self.assertEqual([self.pull(f"{repo}:{deep}/{n}/deep.gguf").read_bytes() for n in ("x", "y")], [b"x", b"y"])
+
+    def test_a_store_of_before_is_gone_on_with(self):
+        """Its folders had the names of files alone: a file that is in one stays there, another one does not take its place."""
+        repo = "o/folders-GGUF"
+        self.hub.add(repo, {"Q8_0/model.gguf": self.gguf, "model.gguf": self.chatty})
+        now = self.pull(f"{repo}:Q8_0").parent
+        then = now.with_name("model")
+        now.rename(then)
+        self.assertIn("here already", self.said(f"{repo}:Q8_0"))
+        self.hub.add(repo, {"Q8_0/model.gguf": self.gguf + b"new"})
+        self.assertEqual(self.pull(f"{repo}:Q8_0"), then / "model.gguf")
+        self.refused_pull(f"{repo}:model.gguf", status=2, says=("another model of the repository has the folder", "'Q8_0/model.gguf'", "models rm"))
+        self.assert_is(then / "model.gguf", self.gguf + b"new")
+
+    def test_a_gguf_and_the_parts_of_one_of_its_name(self):
+        self.hub.add("o/both-GGUF", {"x.gguf": b"whole", "x-00001-of-00001.gguf": b"part"})
+        whole = self.pull("o/both-GGUF:x.gguf")
+        self.refused_pull("o/both-GGUF:x-00001-of-00001.gguf", status=2, says="another model of the repository has the folder")
+        self.assertEqual(whole.read_bytes(), b"whole")
+
     def test_an_ambiguous_or_absent_quantization_lists_what_there_is(self):
         self.hub.add(REPO, {"ud/tiny-UD-Q8_0.gguf": self.gguf})
         self.refused_pull(f"{REPO}:Q8_0", status=2, says=("several", "tiny-q8_0.gguf", "ud/tiny-UD-Q8_0.gguf"))
@@ -117,6 +153,17 @@ class What(PullCase):
         self.assertIn("may run code when loaded: pytorch_model.bin", said)
         self.assertIn("careful: pytorch_model.bin", self.said("o/plain", "--include", "*.bin"))
         self.assertEqual((folder / "pytorch_model.bin").read_bytes(), b"pickle")
+        self.assertIn("here already", self.said("o/plain"))   # it once dropped what --include had added
+        self.hub.add("o/plain", {"config.json": b'{"new": 1}', "pytorch_model.bin": b"new pickle"})
+        self.hub.hooks["/api/models/o/plain/revision"] = lambda h, _: h.answer_json({"sha": "f" * 40})
+        said = self.said("o/plain")
+        self.assertIn("kept up to date, pulled earlier: pytorch_model.bin", said)
+        self.assertNotIn("when loaded: pytorch_model.bin", said)
+        self.assertEqual((folder / "pytorch_model.bin").read_bytes(), b"new pickle")
+        del self.hub.repos["o/plain"]["pytorch_model.bin"]
+        self.hub.hooks["/api/models/o/plain/revision"] = lambda h, _: h.answer_json({"sha": "e" * 40})
+        self.assertIn("gone from the hub, and from here with this pull: pytorch_model.bin", self.said("o/plain"))
+        self.assertFalse((folder / "pytorch_model.bin").exists())
         self.refused_pull("o/plain", "--include", "*.nothing", status=2, says="matches no file")
         self.hub.add("o/pickles", {"config.json": b"{}", "pytorch_model.bin": b"pickle"})
         self.refused_pull("o/pickles", says=("no model that pingti can read", "pickles"))
@@ -430,6 +477,34 @@ class Lies(PullCase):
     def test_redirects_to_what_is_no_web_address(self):
         for address in ("file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1:70/_x", "dict://127.0.0.1:11211/stat", "scp://127.0.0.1/etc/passwd", "http://user:secret@127.0.0.1/"):
             self.lie(lambda h, _: h.answer(302, b"", {"Location": address}), "an address is not allowed", place=f"/{REPO}/resolve")
+
+    def test_a_signed_address_is_shown_without_its_signature(self):
+        """Whoever reads a log must not be able to fetch the file by it."""
+        for answer in (lambda h: h.answer(500), lambda h: h.answer(403), lambda h: h.answer(200, b"short"), lambda h: h.answer(200, b"", {"Content-Encoding": "br"}),
+                       lambda h: h.answer(302, b"", {"Location": "ftp://user:secret@h/x?signature=5"}), lambda h: h.answer(302, b"", {"Location": h.path + "5"})):
+            self.hub.hooks[f"/{REPO}/tiny-q8_0.gguf?signature"] = lambda h, _, answer=answer: answer(h)
+            said = self.refused_pull(f"{REPO}:Q8_0", "--retries", "1", says="pingti: error")
+            self.assertNotIn("signature", said)
+            self.assertNotIn("secret", said)
+            self.assertIn("...", said)
+
+    def test_an_endpoint_without_a_scheme_is_refused_at_once(self):
+        began = time.monotonic()
+        for env, given in (({}, ["--endpoint", "127.0.0.1:1"]), ({"HF_ENDPOINT": "hf-mirror.example"}, [])):
+            self.refused("pull", REPO, *given, status=2, env=env, says=("not usable", given[0] if given else "HF_ENDPOINT", "write https:// before it"))
+        self.refused_pull(REPO, "--endpoint", "https://me:secret@127.0.0.1", status=2, says="https://...@127.0.0.1")
+        self.assertLess(time.monotonic() - began, 3)
+
+    def test_without_libcurl(self):
+        """It is opened by pull alone; what opens first here is no library."""
+        folder = self.home / "none"
+        folder.mkdir()
+        for name in ("libcurl-gnutls.so.4", "libcurl.so.4"):
+            (folder / name).write_text("")
+        env = {"LD_LIBRARY_PATH": str(folder)}
+        self.refused_pull(REPO, env=env, says=("needs libcurl", "libcurl-gnutls.so.4", "apt install", "-m"))
+        self.assertIn("not possible: pulling models needs libcurl", self.answers("doctor", env=env))
+        self.answers("models", env=env)
 
     def test_the_token_goes_to_the_hub_alone(self):
         """CVE-2025-51471: a server made the client send its token elsewhere."""
