@@ -35,6 +35,7 @@ struct http_call {
     double started;
     bool head_seen, dropped, stopped, finished;
     err trouble; /* set inside a callback of libcurl, reported at the end */
+    char words[CURL_ERROR_SIZE]; /* libcurl's, about what went wrong */
 };
 
 const char *http_library(err *e) {
@@ -221,6 +222,7 @@ static bool begin(http_call *c, err *e) {
     clear_head(c);
     buf_clear(&c->error_body);
     c->header_bytes = 0;
+    c->words[0] = 0;
     c->head_seen = false;
     c->started = now_seconds();
     set_headers(c, origin);
@@ -233,6 +235,8 @@ static void set_options(http_call *c) {
     const curl_library *curl = c->curl;
     CURL *h = c->easy;
     curl->easy_setopt(h, CURLOPT_PRIVATE, c);
+    curl->easy_setopt(h, CURLOPT_ERRORBUFFER, c->words);
+    curl->easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* at least */
     curl->easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     curl->easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
     curl->easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
@@ -301,9 +305,20 @@ static http_end from_curl(const http_call *c, CURLcode code, err *e) {
     case CURLE_COULDNT_CONNECT: again(e, "no connection to the server"); break;
     case CURLE_PEER_FAILED_VERIFICATION:
         err_set(e, ERR_IO, "the server's certificate does not prove who it is");
-        err_hint(e, "a company's proxy? SSL_CERT_FILE names further certificates");
+        err_got(e, "%s", c->words);
+        err_hint(e, "is this machine's clock right? A company's proxy, or a site of your own: SSL_CERT_FILE names further certificates");
         return HTTP_REFUSED;
-    case CURLE_SSL_CACERT_BADFILE: return err_set(e, ERR_IO, "the certificates to check servers by cannot be read"), err_hint(e, "install ca-certificates, or set SSL_CERT_FILE"), HTTP_REFUSED;
+    case CURLE_SSL_CONNECT_ERROR: /* GnuTLS's words, OpenSSL's: they will not be others the next time */
+        again(e, "no TLS connection to the server");
+        err_got(e, "%s", c->words);
+        if (!strstr(c->words, "unexpected TLS packet") && !strstr(c->words, "wrong version number")) return HTTP_AGAIN;
+        err_hint(e, "what answers there speaks no TLS: is the address an http:// one?");
+        return HTTP_REFUSED;
+    case CURLE_SSL_CACERT_BADFILE:
+        err_set(e, ERR_IO, "the certificates to check servers by cannot be read");
+        err_got(e, "'%.180s'", certificates() ? certificates() : "those of the system");
+        err_hint(e, "install ca-certificates, or set SSL_CERT_FILE");
+        return HTTP_REFUSED;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL: return err_set(e, ERR_FORMAT, "%s", c->curl->easy_strerror(code)), HTTP_REFUSED;
     default: return again(e, c->curl->easy_strerror(code));

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import tiny_model
 from cli_case import PROGRAM, CliCase
-from hub_server import COMMIT, File, Hub
+from hub_server import COMMIT, TLS, File, Hub
 
 BIG = random.Random(1).randbytes(40 << 20)   # several parts
 REPO = "team/tiny-GGUF"
@@ -38,7 +38,7 @@ class PullCase(CliCase):
         self.hub.add(REPO, {"tiny-q8_0.gguf": self.gguf, "tiny-q4_k_m.gguf": self.chatty, "README.md": b"# tiny"})
 
     def environment(self, **more):
-        env = {k: v for k, v in super().environment().items() if not k.lower().endswith("_proxy") and not k.startswith(("HF_", "MODELSCOPE_"))}
+        env = {k: v for k, v in super().environment().items() if not k.lower().endswith("_proxy") and not k.startswith(("HF_", "MODELSCOPE_", "SSL_", "CURL_"))}
         return {**env, "PINGTI_MODELS": str(self.store), **self.hub.environment(), **more}
 
     def pull(self, *arguments, **more):
@@ -540,6 +540,66 @@ class Lies(PullCase):
                 handler.send_header(f"X-{i}", "y" * 100)
             handler.end_headers()
         self.lie(flood, "headers without an end", place=f"/{REPO}/resolve")
+
+
+class Https(PullCase):
+    def serve(self, **certificates):
+        self.hub.__exit__()
+        self.hub = Hub(token="hf_secret", **certificates)
+        self.addCleanup(self.hub.__exit__)
+        self.hub.add(REPO, {"tiny-q8_0.gguf": self.gguf})
+
+    def environment(self, ca=TLS / "ca.pem", **more):
+        return super().environment(**{"HF_TOKEN": "hf_secret", "MODELSCOPE_API_TOKEN": "hf_secret", "SSL_CERT_FILE": str(ca), **more})
+
+    def tokens(self):
+        """(origin, whether the request had the token, in whatever form)"""
+        return {(origin, "hf_secret" in str(headers)) for origin, _, headers in self.hub.log}
+
+    def test_a_good_certificate(self):
+        self.serve(tls="good", store_tls="good")
+        self.assert_is(self.pull(f"{REPO}:Q8_0"), self.gguf)
+        self.assertEqual(self.tokens(), {("hub", True), ("store", False)})
+
+    def test_certificates_that_prove_nothing(self):
+        """Refused at once, and nobody gets the token: signed by an authority that is not trusted here, run out, for another host."""
+        other = TLS / "elsewhere.pem"
+        for ca, certificate, says in ((other, "good", "verification failed"), (TLS / "ca.pem", "expired", "verification failed"), (TLS / "ca.pem", "elsewhere", "'127.0.0.1'")):
+            for origin in ("tls", "store_tls"):
+                if ca == other and origin == "store_tls":
+                    continue   # the hub is refused already
+                self.serve(**{"tls": "good", "store_tls": "good", origin: certificate})
+                with self.subTest(f"{origin} {certificate} {ca}"):
+                    began = time.monotonic()
+                    self.refused_pull(f"{REPO}:Q8_0", env={"SSL_CERT_FILE": str(ca)}, says=("does not prove who it is", says, "SSL_CERT_FILE"))
+                    self.assertLess(time.monotonic() - began, 5)
+                    self.assertEqual(self.tokens(), {("hub", True)} if origin == "store_tls" else set())
+                    self.assertEqual(list(self.store.rglob("*.gguf")), [])
+        self.refused_pull(REPO, env={"SSL_CERT_FILE": "/nowhere"}, says=("certificates to check servers by cannot be read", "/nowhere"))
+
+    def test_no_way_down_to_http(self):
+        self.serve(tls="good")
+        self.refused_pull(f"{REPO}:Q8_0", says="from https down to http")
+        down = lambda h, origin: h.answer(302, b"", {"Location": self.hub.store_url + h.path})
+        for place, more in (("/api/models", ()), ("/api/v1", ("--hub", "modelscope")), (f"/models/{REPO}/resolve", ("--hub", "modelscope"))):
+            self.hub.hooks = {place: down}
+            self.refused_pull(f"{REPO}:Q8_0", *more, says="from https down to http")
+        self.assertEqual({origin for origin, _, _ in self.hub.log}, {"hub"})
+
+    def test_another_host_gets_no_token(self):
+        """The same machine under another name is another host, for every kind of redirect and for the list too."""
+        for status in (301, 302, 303, 307, 308):
+            for place in (f"/{REPO}/resolve", "/api/models"):
+                self.serve(tls="good", store_tls="good")
+                self.hub.hooks[place] = lambda h, origin: h.answer(status, b"", {"Location": self.hub.store_url.replace("127.0.0.1", "localhost") + "/there"}) if origin == "hub" else h.answer(404)
+                self.refused_pull(f"{REPO}:Q8_0", says="HTTP 404")
+                self.assertIn(("store", False), self.tokens())
+                self.assertNotIn(("store", True), self.tokens())
+
+    def test_a_site_without_tls(self):
+        began = time.monotonic()
+        self.refused("pull", REPO, "--endpoint", self.hub.url.replace("http:", "https:"), says=("no TLS connection", "is the address an http:// one?"))
+        self.assertLess(time.monotonic() - began, 5)
 
 
 class Lists(PullCase):
