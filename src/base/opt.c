@@ -180,7 +180,7 @@ static void describe(const opt_row *r, char *out, size_t cap) {
     static const char *const kinds[] = { "yes or no", "a whole number", "a number", "a size such as 4096, 8k or 2G", "text", "", "text" };
     if (r->kind == OPT_CHOICE) snprintf(out, cap, "one of %s", r->choices);
     else if (r->min < r->max && r->max >= 1e15) snprintf(out, cap, "%s, at least %.6g", kinds[r->kind], r->min);
-    else if (r->min < r->max) snprintf(out, cap, "%s from %.6g to %.9g", kinds[r->kind], r->min, r->max);
+    else if (r->min < r->max) snprintf(out, cap, "%s from %.6g to %.15g", kinds[r->kind], r->min, r->max);
     else snprintf(out, cap, "%s", kinds[r->kind]);
 }
 
@@ -412,7 +412,8 @@ bool opt_read_args(opt_state *s, int argc, char **argv, err *e) {
     }
     if (s->n_args > s->spec->max_args)
         return err_set(e, ERR_USAGE, "'%s' does not know what to do with '%s'", s->spec->name, s->args[s->spec->max_args]) ||
-               err_expected(e, "pingti %s", s->spec->usage) || err_hint(e, "quote an argument that has spaces");
+               err_expected(e, "pingti %s", s->spec->usage) ||
+               err_hint(e, s->spec->max_args ? "quote an argument that has spaces" : "what it works on is said by options: see the line above");
     if (s->n_args < s->spec->min_args)
         return err_set(e, ERR_USAGE, "'%s' lacks an argument", s->spec->name) || err_expected(e, "pingti %s", s->spec->usage);
     return true;

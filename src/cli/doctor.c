@@ -71,7 +71,7 @@ static void check_processor(report *r) {
     if (first_line("/sys/fs/cgroup/cpu.max", quota, sizeof quota) && sscanf(quota, "%lld %lld", &allowed, &period) == 2 && period > 0)
         say(r, (double)allowed < (double)period * cpu_count() ? NOTE : GOOD, "cpu quota", "%.1f processors by the cgroup%s",
             (double)allowed / (double)period, (double)allowed < (double)period * cpu_count() ? ": more --threads than that only wait" : "");
-    if (asked && !cpu_isa_from_name(asked, &wanted))
+    if (asked && *asked && !cpu_isa_from_name(asked, &wanted))
         say(r, BROKEN, "instructions", "PINGTI_ISA=%s names no instruction set (scalar, avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, dotprod, i8mm): using %s",
             asked, cpu_isa_name(used));
     else if (used < best) say(r, NOTE, "instructions", "%s: lowered by PINGTI_ISA=%s; this machine has %s", cpu_isa_name(used), asked, cpu_isa_name(best));

@@ -219,20 +219,21 @@ static int verify(const models_options *o, const store_list *all, const char *na
     return e.code ? cli_fail(&e) : v.bad ? EXIT_ERROR : out_status();
 }
 
-static int wrong_action(const char *action, bool lacks) {
+static int wrong_action(const char *action, const char *what) {
     err e = { 0 };
-    err_set(&e, ERR_USAGE, lacks ? "'models %.50s' lacks a name" : "'models' cannot '%.50s'", action);
+    err_set(&e, ERR_USAGE, "'models %.50s' %s", action, what);
     err_expected(&e, "list, path NAME, verify [NAME] or rm NAME");
     return cli_fail(&e);
 }
 
 static int act(const models_options *o, const char *action, const char *name, const store_list *all, const char *root) {
     bool is_rm = strcmp(action, "rm") == 0, is_path = strcmp(action, "path") == 0;
-    if ((is_rm || is_path) && !name) return wrong_action(action, true);
+    if ((is_rm || is_path) && !name) return wrong_action(action, "lacks a name");
     if (is_rm) return remove_one(o, all, name, root);
     if (is_path) return show_path(all, name, root);
     if (strcmp(action, "verify") == 0) return verify(o, all, name, root);
-    return strcmp(action, "list") == 0 && !name ? list(o, all, root) : wrong_action(action, false);
+    if (strcmp(action, "list") != 0) return wrong_action(action, "is not known");
+    return name ? wrong_action(action, "takes no name") : list(o, all, root);
 }
 
 static int run(const void *options, opt_state *s) {

@@ -65,7 +65,8 @@ static int by_dir(const void *a, const void *b) { return strcmp(((const stored *
 bool store_read(const char *root, store_list *out, err *e) {
     *out = (store_list){ 0 };
     if (!file_exists(root)) return true;
-    if (access(root, R_OK | X_OK) != 0 || !file_is_dir(root)) return refused(e, "read", root);
+    errno = ENOTDIR;
+    if (!file_is_dir(root) || access(root, R_OK | X_OK) != 0) return refused(e, "read", root);
     walk(out, root, 3);
     if (out->n) qsort(out->items, out->n, sizeof *out->items, by_dir);
     return true;

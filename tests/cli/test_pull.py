@@ -785,7 +785,8 @@ class Models(PullCase):
         self.assertNotIn("damaged", self.answers("models"))
 
     def test_wrong_use(self):
-        self.refused("models", "delete", status=2, says="cannot 'delete'")
+        self.refused("models", "delete", status=2, says="'models delete' is not known")
+        self.refused("models", "list", "x", status=2, says="takes no name")
         self.refused("models", "rm", status=2, says="lacks a name")
         self.refused("pull", status=2, says="lacks an argument")
         self.refused("models", says="HOME is not set", status=2, env={"PINGTI_MODELS": "", "HOME": ""})

@@ -1,6 +1,6 @@
 # The program as a person or a script meets it. Standard-library Python; tiny models are written by the tests themselves.
 if(TARGET pingti)
-  set(tests test_options test_run test_receipt test_sampling test_text test_chat test_bench test_completion test_convert test_grammar)
+  set(tests test_options test_run test_receipt test_sampling test_text test_chat test_bench test_completion test_convert test_grammar test_wrong_use)
   if(CURL_FOUND)
     list(APPEND tests test_pull)
   endif()
