@@ -118,6 +118,23 @@ static const stored *need(const store_list *all, const char *name, const char *r
     return found;
 }
 
+/* What -m takes, for completion: the name that it was pulled by, and the one that says which it is; without those that mean several. */
+static int names(const store_list *all) {
+    for (size_t i = 0; i < all->n; i++) {
+        const stored *s = &all->items[i], *found;
+        if (!s->m.doc) continue;
+        char *own = store_name(all, s);
+        const char *both[] = { s->m.asked, own };
+        for (size_t k = 0; k < 2; k++) {
+            err ignored = { 0 };
+            if (k && strcmp(own, s->m.asked) == 0) break;
+            if (repo_name_likely(both[k]) && store_find(all, both[k], &found, &ignored) && found == s) out_printf("%s\n", both[k]);
+        }
+        free(own);
+    }
+    return out_status();
+}
+
 static int show_path(const store_list *all, const char *name, const char *root) {
     err e = { 0 };
     const stored *s = need(all, name, root, &e);
@@ -222,7 +239,7 @@ static int verify(const models_options *o, const store_list *all, const char *na
 static int wrong_action(const char *action, const char *what) {
     err e = { 0 };
     err_set(&e, ERR_USAGE, "'models %.50s' %s", action, what);
-    err_expected(&e, "list, path NAME, verify [NAME] or rm NAME");
+    err_expected(&e, "list, names, path NAME, verify [NAME] or rm NAME");
     return cli_fail(&e);
 }
 
@@ -232,6 +249,7 @@ static int act(const models_options *o, const char *action, const char *name, co
     if (is_rm) return remove_one(o, all, name, root);
     if (is_path) return show_path(all, name, root);
     if (strcmp(action, "verify") == 0) return verify(o, all, name, root);
+    if (strcmp(action, "names") == 0) return name ? wrong_action(action, "takes no name") : names(all);
     if (strcmp(action, "list") != 0) return wrong_action(action, "is not known");
     return name ? wrong_action(action, "takes no name") : list(o, all, root);
 }
@@ -250,8 +268,8 @@ static int run(const void *options, opt_state *s) {
 static const opt_part parts[] = { { &table, 0 } };
 
 const command command_models = {
-    { "models", "models [list | path NAME | verify [NAME] | rm NAME] [options]",
-      "Shows what `pingti pull` has fetched: name, size, format, family, context and when. path writes what -m NAME opens; verify reads every file again and compares its SHA-256 "
+    { "models", "models [list | names | path NAME | verify [NAME] | rm NAME] [options]",
+      "Shows what `pingti pull` has fetched: name, size, format, family, context and when. names writes what -m takes, one a line; path writes what -m NAME opens; verify reads every file again and compares its SHA-256 "
       "with that of the pull (exit status 1 when one differs, which is named); rm removes a model, asking first at a terminal.",
       "  pingti models\n"
       "  pingti models list --json\n"
