@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import struct
@@ -324,6 +325,31 @@ class Transfers(PullCase):
         said = child.communicate(timeout=20)[1]
         self.assertEqual(child.returncode, 130, said)
         self.assertTrue(whole.exists())
+
+    def test_a_device_that_is_full_midway(self):
+        """What came is kept, and the next pull goes on."""
+        self.add_big()
+        limit = 20 << 20
+        done = subprocess.run([PROGRAM, "pull", "-q", *QUICK, "--connections", "1", "o/big-GGUF"], env=self.environment(), capture_output=True, text=True, timeout=60, check=False,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("File too large", done.stderr)
+        self.assertEqual(list(self.store.rglob("big.gguf")), [])
+        self.said("o/big-GGUF")
+        self.assert_is(next(self.store.rglob("big.gguf")), BIG)
+
+    def test_the_file_changes_between_parts_side_by_side(self):
+        """Parts of two versions are never put together."""
+        self.add_big()
+        other = bytes(reversed(BIG))
+        def changes(file, path, count):
+            if count == 3:   # this answer has its bytes already
+                file.data = other
+            return '"old"' if count < 4 else '"new"'
+        self.hub.etag_of = changes
+        self.hub.slow = .002
+        self.refused_pull("o/big-GGUF", "--connections", "3", "--stall-timeout", "30", says=("not what the hub lists", hashlib.sha256(other).hexdigest()))
+        self.assertEqual(list(self.store.rglob("big.gguf")), [])
 
     def test_two_pulls_of_one_model(self):
         self.add_big()
