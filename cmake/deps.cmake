@@ -6,4 +6,7 @@ pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
-pkg_check_modules(CURL IMPORTED_TARGET libcurl>=7.85) # pulling models; without it that is left out, and `pingti doctor` says so
+option(PINGTI_PULL "pull models (needs libcurl's header; the library is opened at run time)" ON)
+if(PINGTI_PULL)
+  pkg_check_modules(CURL libcurl>=7.85) # without it pulling is left out, and `pingti pull` and `pingti doctor` say so
+endif()

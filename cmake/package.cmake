@@ -30,6 +30,7 @@ set(about "pingti reads a language model as it is published (GGUF, or a Hugging\
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME pingti)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "libcurl3-gnutls | libcurl3t64-gnutls | libcurl4 | libcurl4t64") # opened by `pingti pull` alone
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "run open language models exactly, on hardware you own\n${about}This package holds the program, manual pages, completion for shells.")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME ${library})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)

@@ -56,16 +56,16 @@ target_link_libraries(pingti_shared PRIVATE ${PINGTI_LINK})
 
 # Rooms of the program alone: the library pulls in none of them.
 file(GLOB PINGTI_NET_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/net/*.c)
+set(PINGTI_STORE_SOURCES ${PINGTI_NET_SOURCES}) # what needs no libcurl
+list(FILTER PINGTI_STORE_SOURCES EXCLUDE REGEX "/net/(absent|curl|http|fetch|hub|pull)\\.c$")
 if(CURL_FOUND)
   list(FILTER PINGTI_NET_SOURCES EXCLUDE REGEX "/net/absent\\.c$")
 else()
-  list(FILTER PINGTI_NET_SOURCES EXCLUDE REGEX "/net/(http|fetch|hub|pull)\\.c$")
+  set(PINGTI_NET_SOURCES ${PINGTI_STORE_SOURCES} ${PROJECT_SOURCE_DIR}/src/net/absent.c)
 endif()
 add_library(pingti_net STATIC ${PINGTI_NET_SOURCES})
-target_link_libraries(pingti_net PUBLIC pingti_static)
-if(CURL_FOUND)
-  target_link_libraries(pingti_net PUBLIC PkgConfig::CURL)
-endif()
+target_include_directories(pingti_net PRIVATE ${CURL_INCLUDE_DIRS}) # its header alone: net/curl.c opens it
+target_link_libraries(pingti_net PUBLIC pingti_static ${CMAKE_DL_LIBS})
 
 file(GLOB PINGTI_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.c)
 if(PINGTI_CLI_SOURCES)

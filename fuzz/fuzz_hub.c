@@ -23,6 +23,8 @@ static void list(const char *text, size_t n, bool modelscope) {
     must(ok || e.code != ERR_NONE);
     for (size_t i = 0; i < l.n; i++) must(repo_file_check(l.files[i].path, NULL) && (!l.files[i].sha256[0] || strlen(l.files[i].sha256) == 64));
     if (ok && pick_files(&p, &l, &name, all, n % 3, &e)) {
+        if (l.n) pick_keep(&p, &l, l.files[n % l.n].path);
+        pick_say_left_out(&p, &l);
         for (size_t i = 0; i < p.n; i++) must(pick_name_free(repo_file_base(p.files[i]->path)) && !strchr(repo_file_base(p.files[i]->path), '/'));
         must(p.variant[0] && p.variant[0] != '.' && !strchr(p.variant, '/'));
     }

@@ -97,16 +97,21 @@ void *arena_try_raw(arena *a, size_t n, size_t size) {
     return p && ARENA_POISON ? memset(p, 0xff, bytes) : p;
 }
 
-void *arena_must(arena *a, size_t n, size_t size) {
-    void *p = arena_try(a, n, size);
+/* Without a limit it is the machine that has no memory left: an error that says so, not a mistake of the program. */
+static void *or_plan_too_small(const arena *a, void *p, size_t n, size_t size) {
+    if (!a->limit) return mem_or_stop(p, n, size);
     assert(p && "arena exhausted: the plan was too small");
     return p;
 }
 
+void *arena_must(arena *a, size_t n, size_t size) {
+    void *p = arena_try(a, n, size);
+    return or_plan_too_small(a, p, n, size);
+}
+
 void *arena_must_raw(arena *a, size_t n, size_t size) {
     void *p = arena_try_raw(a, n, size);
-    assert(p && "arena exhausted: the plan was too small");
-    return p;
+    return or_plan_too_small(a, p, n, size);
 }
 
 char *arena_copy(arena *a, const char *text, size_t len) {

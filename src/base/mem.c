@@ -16,18 +16,18 @@ void *mem_array(size_t n, size_t size, err *e) {
 
 __attribute__((weak)) void mem_stop(void) { abort(); }
 
-static void *or_stop(void *p, size_t n, size_t size) {
+void *mem_or_stop(void *p, size_t n, size_t size) {
     if (p) return p;
     fprintf(stderr, "pingti: error: out of memory\n  expected: %zu x %zu bytes more\n  try:      use a smaller model, a shorter context or text, or free memory\n", n, size);
     mem_stop();
     abort();
 }
 
-void *mem_must(size_t n, size_t size) { return or_stop(calloc(n ? n : 1, size ? size : 1), n, size); }
+void *mem_must(size_t n, size_t size) { return mem_or_stop(calloc(n ? n : 1, size ? size : 1), n, size); }
 
 void *mem_must_grow(void *old, size_t n, size_t size) {
     void *p = reallocarray(old, n ? n : 1, size ? size : 1);
-    return or_stop(p, n, size);
+    return mem_or_stop(p, n, size);
 }
 
 char *mem_must_copy(const char *text, size_t len) {

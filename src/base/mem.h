@@ -13,6 +13,7 @@ void *mem_array(size_t n, size_t size, err *e);            /* zeroed n*size byte
 void *mem_must(size_t n, size_t size);                     /* zeroed; stops the process when there is none */
 void *mem_must_grow(void *old, size_t n, size_t size);     /* realloc to n*size; new bytes are not set */
 char *mem_must_copy(const char *text, size_t len);         /* NUL-terminated copy of len bytes */
+void *mem_or_stop(void *p, size_t n, size_t size);         /* p; stops the process when it is NULL, saying that n*size bytes were wanted */
 void *mem_aligned(size_t bytes, err *e);                   /* zeroed, 64-byte aligned; free() */
 
 /* Mapped, zeroed and advised to lie in large pages (2 MiB): reading weights through 4 KiB pages misses the processor's page tables often

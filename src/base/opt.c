@@ -180,7 +180,7 @@ static void describe(const opt_row *r, char *out, size_t cap) {
     static const char *const kinds[] = { "yes or no", "a whole number", "a number", "a size such as 4096, 8k or 2G", "text", "", "text" };
     if (r->kind == OPT_CHOICE) snprintf(out, cap, "one of %s", r->choices);
     else if (r->min < r->max && r->max >= 1e15) snprintf(out, cap, "%s, at least %.6g", kinds[r->kind], r->min);
-    else if (r->min < r->max) snprintf(out, cap, "%s from %.6g to %.9g", kinds[r->kind], r->min, r->max);
+    else if (r->min < r->max) snprintf(out, cap, "%s from %.6g to %.15g", kinds[r->kind], r->min, r->max);
     else snprintf(out, cap, "%s", kinds[r->kind]);
 }
 
@@ -242,7 +242,12 @@ void opt_free(opt_state *s) {
     free(s);
 }
 
-const char *opt_keep(opt_state *s, const char *text) { return arena_copy(s->mem, text, strlen(text)); }
+static char *keep(opt_state *s, const char *text, size_t n) {
+    char *p = arena_must(s->mem, n + 1, 1);
+    return memcpy(p, text, n);
+}
+
+const char *opt_keep(opt_state *s, const char *text) { return keep(s, text, strlen(text)); }
 
 bool opt_help_wanted(const opt_state *s) { return s->help; }
 size_t opt_n_args(const opt_state *s) { return s->n_args; }
@@ -292,7 +297,7 @@ static bool split_line(const char *s, size_t n, config_line *l) {
 }
 
 static bool config_put(opt_state *s, const config_line *l, bool own, const char *where, bool (*known)(const char *), err *e) {
-    char *name = arena_copy(s->mem, l->name, l->name_len), *value = arena_copy(s->mem, l->value, l->value_len);
+    char *name = keep(s, l->name, l->name_len), *value = keep(s, l->value, l->value_len);
     row_at at;
     if (row_by_name(s->spec, name, l->name_len, &at)) return put_value(s, at, value, OPT_FROM_CONFIG, where, e);
     if (!own && known && known(name)) return true;
@@ -407,7 +412,8 @@ bool opt_read_args(opt_state *s, int argc, char **argv, err *e) {
     }
     if (s->n_args > s->spec->max_args)
         return err_set(e, ERR_USAGE, "'%s' does not know what to do with '%s'", s->spec->name, s->args[s->spec->max_args]) ||
-               err_expected(e, "pingti %s", s->spec->usage) || err_hint(e, "quote an argument that has spaces");
+               err_expected(e, "pingti %s", s->spec->usage) ||
+               err_hint(e, s->spec->max_args ? "quote an argument that has spaces" : "what it works on is said by options: see the line above");
     if (s->n_args < s->spec->min_args)
         return err_set(e, ERR_USAGE, "'%s' lacks an argument", s->spec->name) || err_expected(e, "pingti %s", s->spec->usage);
     return true;
@@ -416,7 +422,7 @@ bool opt_read_args(opt_state *s, int argc, char **argv, err *e) {
 bool opt_set(opt_state *s, const char *name, const char *value, err *e) {
     row_at at;
     if (!row_by_name(s->spec, name, strlen(name), &at)) return unknown(s, name, name, e);
-    return put_value(s, at, arena_copy(s->mem, value, strlen(value)), OPT_FROM_ARGS, "here", e);
+    return put_value(s, at, keep(s, value, strlen(value)), OPT_FROM_ARGS, "here", e);
 }
 
 static void show_choice(const opt_row *r, int chosen, buf *out) {

@@ -1,7 +1,7 @@
 #include "base/prof.h"
 #include "base/mem.h"
+#include "base/outstream.h"
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -207,8 +207,9 @@ static double earliest(const prof *p, size_t first) {
 }
 
 bool prof_write_trace(const prof *p, const char *path, err *e) {
-    FILE *f = fopen(path, "w");
-    if (!f) return err_set(e, ERR_IO, "cannot write the trace: %s", strerror(errno)) || err_where(e, "%s", path);
+    outstream out;
+    if (!outstream_open(&out, path, e)) return false;
+    FILE *f = out.f;
     size_t first = (size_t)prof_lost_events(p);
     double zero = earliest(p, first);
     fprintf(f, "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"passes\":%llu,\"pass_seconds\":%.9f,\"op_seconds\":%.9f,\"lost_events\":%zu},\n\"traceEvents\":[",
@@ -218,7 +219,5 @@ bool prof_write_trace(const prof *p, const char *path, err *e) {
         write_event(p, &p->events[i % p->cap], zero, f);
     }
     fputs("\n]}\n", f);
-    bool ok = !ferror(f);
-    ok = fclose(f) == 0 && ok;
-    return ok || err_set(e, ERR_IO, "the trace was not written whole: %s", strerror(errno)) || err_where(e, "%s", path);
+    return outstream_finish(&out, e);
 }

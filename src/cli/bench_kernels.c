@@ -251,9 +251,13 @@ int bench_kernels(const bench_options *o, const char *pattern) {
     err e = { 0 };
     kernel_run k = { .o = o, .cpu = backend_find("cpu"), .reference = backend_find("cpu_ref"), .state = 0x9e3779b97f4a7c15ull,
                      .limits = { .f32_by = "", .bf16_by = "", .int8_by = "" } };
-    if (regcomp(&k.pattern, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
+    int wrong = regcomp(&k.pattern, pattern, REG_EXTENDED | REG_NOSUB);
+    if (wrong) {
+        char why[100];
+        regerror(wrong, &k.pattern, why, sizeof why);
         err_set(&e, ERR_USAGE, "--kernels does not take this pattern");
-        err_got(&e, "'%s'", pattern);
+        err_expected(&e, "an extended regular expression, such as \"linear Q4_0 .*\"");
+        err_got(&e, "'%.80s': %s", pattern, why);
         return cli_fail(&e);
     }
     k.pool = pool_new(o->engine.threads > 0 ? (int)o->engine.threads : cpu_count());

@@ -1,8 +1,8 @@
 /* The roofline picture (Williams, Waterman, Patterson: "Roofline", CACM 52(4), 2009) as SVG: how many operations a second a phase
  * reaches against how many it does for each byte it reads, below what memory and arithmetic allow. Both axes logarithmic. */
 #include "base/cpu.h"
+#include "base/outstream.h"
 #include "cli/bench.h"
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -227,10 +227,12 @@ bool bench_plot(const char *path, const json_t *all, const json_t *machine, cons
     collect(p, results);
     set_axes(p);
     draw(p, all);
-    FILE *f = fopen(path, "w");
-    bool ok = f && fwrite(p->out.data, 1, p->out.len, f) == p->out.len;
-    if (f && fclose(f) != 0) ok = false;
-    if (!ok) err_set(e, ERR_IO, "cannot write the picture: %s", strerror(errno)), err_where(e, "%s", path);
+    outstream out;
+    bool ok = outstream_open(&out, path, e);
+    if (ok) {
+        fwrite(p->out.data, 1, p->out.len, out.f);
+        ok = outstream_finish(&out, e);
+    }
     buf_free(&p->out);
     free(p);
     return ok;

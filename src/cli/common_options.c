@@ -1,6 +1,7 @@
 #include "cli/common_options.h"
 #include "backend/backend.h"
 #include "base/log.h"
+#include "base/outstream.h"
 #include "cli/interrupt.h"
 #include "cli/model_path.h"
 #include "cli/out.h"
@@ -76,6 +77,15 @@ static const opt_row sampling_rows[] = {
 #undef AT
 const opt_table sampling_table = { "Choosing tokens", ROWS(sampling_rows) };
 
+/* What takes long is not computed for a file that cannot be written. */
+static bool can_write(const opt_state *s, const char *name, err *e) {
+    buf path = { 0 };
+    opt_show(s, name, &path);
+    bool ok = !path.len || outstream_possible(buf_str(&path), e) || err_context(e, "--%s", name);
+    buf_free(&path);
+    return ok;
+}
+
 bool common_options_check(const opt_state *s, err *e) {
     static const opt_need needs[] = {
         { "json-compact", "json-schema", "it sets the white space of JSON that follows a schema: give --json-schema, or leave it out" },
@@ -83,7 +93,7 @@ bool common_options_check(const opt_state *s, err *e) {
         { "mirostat-eta", "mirostat", "it sets how fast Mirostat follows: give --mirostat 1 or 2, or leave it out" },
         { "draft", "speculate", "the draft model makes guesses, and --speculate 0 takes none: leave out one of the two" },
     };
-    return opt_check_needs(s, needs, sizeof needs / sizeof *needs, e);
+    return opt_check_needs(s, needs, sizeof needs / sizeof *needs, e) && can_write(s, "profile", e) && can_write(s, "plot", e);
 }
 
 const char *choice_path(opt_state *s, const model_choice *c, const char *argument, err *e) {

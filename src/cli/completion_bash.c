@@ -14,13 +14,29 @@ static const char head[] =
     "    mapfile -t COMPREPLY < <(compgen \"$1\" -- \"$word\")\n"
     "}\n"
     "\n"
+    "_pingti_pulled() {   # names have a colon, where readline cuts words: what stands before it is there already\n"
+    "    COMPREPLY+=($(compgen -W \"$(command -- \"${COMP_WORDS[0]}\" models names 2>/dev/null)\" -- \"$word\"))\n"
+    "    COMPREPLY=(\"${COMPREPLY[@]#\"$colon\"}\")\n"
+    "}\n"
+    "\n"
+    "_pingti_models() {\n"
+    "    _pingti_files -f\n"
+    "    _pingti_pulled\n"
+    "}\n"
+    "\n"
     "_pingti() {\n"
-    "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} i\n"
+    "    local word=${COMP_WORDS[COMP_CWORD]} before command=${COMP_WORDS[1]} colon='' at=$COMP_CWORD i\n"
     "    COMPREPLY=()\n"
+    "    if [ \"$word\" = : ] && [ \"$at\" -gt 2 ]; then   # name: is two words, name:x three\n"
+    "        at=$((at - 1)) colon=${COMP_WORDS[COMP_CWORD - 1]}: word=$colon\n"
+    "    elif [ \"${COMP_WORDS[at - 1]}\" = : ] && [ \"$at\" -gt 3 ]; then\n"
+    "        at=$((at - 2)) colon=${COMP_WORDS[COMP_CWORD - 2]}: word=$colon$word\n"
+    "    fi\n"
+    "    before=${COMP_WORDS[at - 1]}\n"
     "    if [ \"$word\" = = ]; then   # bash cuts --name=value into three words\n"
     "        word='' before+==\n"
-    "    elif [ \"$before\" = = ] && [ \"$COMP_CWORD\" -gt 2 ]; then\n"
-    "        before=${COMP_WORDS[COMP_CWORD - 2]}=\n"
+    "    elif [ \"$before\" = = ] && [ \"$at\" -gt 2 ]; then\n"
+    "        before=${COMP_WORDS[at - 2]}=\n"
     "    fi\n"
     "    for ((i = 2; i < COMP_CWORD; i++)); do   # what follows -- is no option's value\n"
     "        [ \"${COMP_WORDS[i]}\" != -- ] || before=''\n"
@@ -37,6 +53,8 @@ static void put_candidates(const usage_place *p, buf *out) {
     switch (p->kind) {
     case USAGE_FILE: buf_puts(out, "_pingti_files -f"); break;
     case USAGE_DIR: buf_puts(out, "_pingti_files -d"); break;
+    case USAGE_MODEL: buf_puts(out, "_pingti_models"); break;
+    case USAGE_PULLED: buf_puts(out, "_pingti_pulled"); break;
     case USAGE_COMMAND: buf_puts(out, "_pingti_words \"$commands\""); break;
     case USAGE_WORDS: buf_printf(out, "_pingti_words '%s'", p->words); break;
     default: buf_puts(out, ":"); break;
@@ -84,7 +102,7 @@ static void put_command(const opt_spec *s, buf *out) {
     put_options(s, true, out);
     buf_puts(out, "' ;;\n        -*) _pingti_words '");
     put_options(s, false, out);
-    buf_puts(out, "' ;;\n        *) if [ \"$COMP_CWORD\" = 2 ]; then ");
+    buf_puts(out, "' ;;\n        *) if [ \"$at\" = 2 ]; then ");
     put_candidates(&one, out);
     buf_puts(out, "; else ");
     put_candidates(&more, out);

@@ -20,6 +20,8 @@ static const char head[] = "# Completion for pingti in fish; written by `pingti 
                            "complete -c pingti -n __pingti_no_command -s h -l help -d 'list the commands'\n"
                            "complete -c pingti -n __pingti_no_command -s V -l version -d 'name the build'\n";
 
+#define PULLED "(command pingti models names 2>/dev/null)"
+
 static void put_quoted(const char *text, size_t n, buf *out) {
     buf_putc(out, '\'');
     for (size_t i = 0; i < n; i++) {
@@ -41,6 +43,8 @@ static void put_values(const usage_place *p, buf *out) {
     case USAGE_TEXT: buf_puts(out, only); break;
     case USAGE_FILE: buf_puts(out, p->optional ? " -F" : " -r -F"); break;
     case USAGE_DIR: buf_printf(out, "%s -a '(__fish_complete_directories (commandline -ct))'", only); break;
+    case USAGE_MODEL: buf_printf(out, "%s -a '" PULLED "'", p->optional ? " -F" : " -r -F"); break;
+    case USAGE_PULLED: buf_printf(out, "%s -a '" PULLED "'", only); break;
     case USAGE_COMMAND:
         buf_printf(out, "%s -a '", only);
         put_names_of_commands(out);

@@ -18,6 +18,8 @@ static void put_action(const usage_place *p, buf *out) {
     switch (p->kind) {
     case USAGE_FILE: buf_puts(out, "_files"); break;
     case USAGE_DIR: buf_puts(out, "_files -/"); break;
+    case USAGE_MODEL: buf_puts(out, "_pingti_models"); break;
+    case USAGE_PULLED: buf_puts(out, "_pingti_pulled"); break;
     case USAGE_COMMAND: buf_puts(out, "_pingti_commands"); break;
     case USAGE_WORDS: buf_printf(out, "(%s)", p->words); break;
     default: buf_puts(out, " "); break;
@@ -79,6 +81,8 @@ void completion_zsh(buf *out) {
         buf_puts(out, "'\n");
     }
     buf_puts(out, "    )\n    _describe -t commands 'command' commands \"$@\"\n}\n\n"
+                  "_pingti_pulled() {\n    local -a names=(${(f)\"$(command pingti models names 2>/dev/null)\"})\n    compadd \"$@\" -a names\n}\n\n"
+                  "_pingti_models() {\n    local found=1\n    _files && found=0\n    _pingti_pulled && found=0\n    return found\n}\n\n"
                   "_pingti() {\n    local curcontext=$curcontext state line\n"
                   "    _arguments -C '(- : *)'{-h,--help}'[list the commands]' '(- : *)'{-V,--version}'[name the build]' \\\n"
                   "        '1: :->command' '*:: :->rest'\n"

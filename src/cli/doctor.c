@@ -71,7 +71,7 @@ static void check_processor(report *r) {
     if (first_line("/sys/fs/cgroup/cpu.max", quota, sizeof quota) && sscanf(quota, "%lld %lld", &allowed, &period) == 2 && period > 0)
         say(r, (double)allowed < (double)period * cpu_count() ? NOTE : GOOD, "cpu quota", "%.1f processors by the cgroup%s",
             (double)allowed / (double)period, (double)allowed < (double)period * cpu_count() ? ": more --threads than that only wait" : "");
-    if (asked && !cpu_isa_from_name(asked, &wanted))
+    if (asked && *asked && !cpu_isa_from_name(asked, &wanted))
         say(r, BROKEN, "instructions", "PINGTI_ISA=%s names no instruction set (scalar, avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, dotprod, i8mm): using %s",
             asked, cpu_isa_name(used));
     else if (used < best) say(r, NOTE, "instructions", "%s: lowered by PINGTI_ISA=%s; this machine has %s", cpu_isa_name(used), asked, cpu_isa_name(best));
@@ -117,9 +117,10 @@ static void check_libraries(report *r) {
 
 static void check_pulling(report *r, const doctor_options *o) {
     char *dir = models_dir(o->choice.models, NULL);
-    if (!http_library()) say(r, NOTE, "pulling models", "not built: libcurl was not there; install libcurl4-gnutls-dev, configure and build again");
+    err why = { 0 };
+    const char *all = http_library(&why);
+    if (!all) say(r, NOTE, "pulling models", "not possible: %s; %s", why.what, why.hint);
     else { /* "libcurl/7.88.1 GnuTLS/3.7.9 zlib/..." */
-        const char *all = http_library();
         size_t n = strcspn(all, " ");
         n += all[n] ? 1 + strcspn(all + n + 1, " ") : 0;
         say(r, GOOD, "pulling models", "%.*s", (int)n, all);

@@ -1,5 +1,6 @@
 /* pingti imatrix: what matters in each matrix of a model, measured on a text. */
 #include "base/file.h"
+#include "base/outfile.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/loaded.h"
@@ -97,8 +98,12 @@ static bool cut(task *k, const char *path, const buf *text, err *e) {
     k->from = (size_t)k->o->from;
     k->to = k->o->chunks && k->from + (size_t)k->o->chunks < all ? k->from + (size_t)k->o->chunks : all;
     if (k->from < k->to) return true;
-    return err_set(e, ERR_USAGE, "the text is too short") || err_expected(e, "more than %zu chunks of %zu tokens", k->from, k->window) || err_got(e, "%zu tokens", k->tokens.n) ||
-           err_hint(e, "give a longer text or a smaller --ctx");
+    err_set(e, ERR_USAGE, "the text is too short");
+    err_where(e, "%s", k->o->file);
+    if (k->from) err_expected(e, "more than the %zu chunks of %zu tokens that --from-chunk leaves out: at least %zu tokens", k->from, k->window, (k->from + 1) * k->window);
+    else err_expected(e, "at least one chunk of %zu tokens", k->window);
+    err_got(e, "%zu tokens", k->tokens.n);
+    return err_hint(e, k->from ? "give a longer text, a smaller --ctx or a smaller --from-chunk" : "give a longer text or a smaller --ctx");
 }
 
 static bool in_vocabulary(const task *k, err *e) {
@@ -166,7 +171,7 @@ static int run(const void *options, opt_state *s) {
     bool ok = path && (k.o->file || k.o->in.n || err_set(&e, ERR_USAGE, "no text was given") || err_expected(&e, "-f FILE, or --in FILE to merge"));
     if (ok && k.o->file && k.o->engine.memory_plan) return print_memory_plan(path, &k.o->engine, k.o->json);
     double began = clock_seconds();
-    ok = ok && (!k.o->file || measure(&k, path, &e)) && read_others(&k, &e) && imatrix_write(&k.m, k.o->output, &e);
+    ok = ok && outfile_may_take(k.o->output, &e) && (!k.o->file || measure(&k, path, &e)) && read_others(&k, &e) && imatrix_write(&k.m, k.o->output, &e);
     k.seconds = clock_seconds() - began;
     if (ok) print_result(&k);
     int status = ok ? out_status() : cli_fail(&e);

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "base/cpu.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/common_options.h"
 #include "cli/interrupt.h"
@@ -10,9 +11,10 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { CONFIG_LIMIT = 1 << 20 };
+enum { CONFIG_LIMIT = 1 << 20, STACK_TAKEN = 512 << 10 };
 
 static const struct {
     const command *command;
@@ -129,6 +131,24 @@ static int print_version(void) {
     return print_buf(&b);
 }
 
+/* A name that is none would compute with another instruction set than its author believes. */
+static bool check_isa(const command *c, err *e) {
+    const char *asked = getenv("PINGTI_ISA");
+    cpu_isa wanted;
+    if (!asked || !*asked || c == &command_doctor) return true; /* doctor says it among the rest */
+    if (cpu_isa_from_name(asked, &wanted)) {
+        if (!cpu_has_isa(wanted)) log_warn("PINGTI_ISA=%s: this processor has no such instructions; using %s", asked, cpu_isa_name(cpu_chosen_isa()));
+        return true;
+    }
+    buf names = { 0 };
+    for (int i = 0; i < CPU_ISA_COUNT; i++) buf_printf(&names, "%s%s", i ? ", " : "", cpu_isa_name((cpu_isa)i));
+    err_set(e, ERR_USAGE, "PINGTI_ISA names no instruction set");
+    err_expected(e, "%s", buf_str(&names));
+    err_got(e, "'%.60s'", asked);
+    buf_free(&names);
+    return err_hint(e, "unset it for the best that this processor has: %s", cpu_isa_name(cpu_best_isa()));
+}
+
 static int run_command(const command *c, int argc, char **argv) {
     err e = { 0 };
     void *options = mem_must(1, c->options_size);
@@ -142,7 +162,7 @@ static int run_command(const command *c, int argc, char **argv) {
         opt_free(s);
         memset(options, 0, c->options_size);
         s = opt_new(&c->spec, options);
-        bool ok = read && read_config(s, &e) && opt_read_env(s, NULL, &e) && opt_read_args(s, argc, argv, &e) && common_options_check(s, &e);
+        bool ok = read && read_config(s, &e) && opt_read_env(s, NULL, &e) && opt_read_args(s, argc, argv, &e) && check_isa(c, &e) && common_options_check(s, &e);
         status = ok ? c->run(options, s) : cli_fail(&e);
     }
     opt_free(s);
@@ -159,7 +179,22 @@ static int help_for(int argc, char **argv) {
 /* Not exit(): another thread may hold what its handlers wait for. */
 void mem_stop(void) { _exit(EXIT_FAILURE); }
 
+static void touch_stack(void) {
+    volatile char room[STACK_TAKEN];
+    for (size_t i = 0; i < sizeof room; i += 1024) room[i] = 0;
+}
+
+/* The stack grows as it is used, and where address space has run out (ulimit -v) that kills without a word: its room is taken beforehand,
+ * so that a later lack of memory shows where it can be reported. Without even that room the first allocation says so. */
+static void take_stack(void) {
+    void *probe = mmap(NULL, 2 * STACK_TAKEN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (probe == MAP_FAILED) return;
+    munmap(probe, 2 * STACK_TAKEN);
+    touch_stack();
+}
+
 int main(int argc, char **argv) {
+    take_stack();
     setlocale(LC_CTYPE, ""); /* text input alone: numbers stay in the C form */
     interrupt_install();
     if (argc < 2) {

@@ -50,18 +50,18 @@ static void read_spec(const char *path, model_line *l) {
     model_source_close(s);
 }
 
-static model_line line_of(const stored *s) {
+static model_line line_of(const store_list *all, const stored *s) {
     model_line l = { .format = "?", .family = "?", .context = "?", .date = "?" };
     char quant[REPO_QUANT_MAX], *path = store_path(s);
     if (!s->m.doc) {
         l.name = mem_must_copy(s->dir, strlen(s->dir));
         l.trouble = s->trouble.what;
     } else {
-        l.name = store_name(&s->m);
+        l.name = store_name(all, s);
         l.bytes = s->m.bytes;
         l.date = s->m.date;
         if (!*s->m.main) snprintf(l.format, sizeof l.format, "safetensors");
-        else if (repo_file_quant(s->m.main, quant)) snprintf(l.format, sizeof l.format, "%s", quant);
+        else if (repo_file_quant(manifest_main_path(&s->m), quant)) snprintf(l.format, sizeof l.format, "%s", quant);
         read_spec(path, &l);
     }
     free(path);
@@ -92,7 +92,7 @@ static int list(const models_options *o, const store_list *all, const char *root
     json_t *array = json_array();
     model_line *lines = mem_must(all->n + 1, sizeof *lines);
     for (size_t i = 0; i < all->n; i++) {
-        lines[i] = line_of(&all->items[i]);
+        lines[i] = line_of(all, &all->items[i]);
         if ((int)strlen(lines[i].name) > width) width = (int)strlen(lines[i].name);
     }
     if (!o->json && all->n)
@@ -116,6 +116,23 @@ static const stored *need(const store_list *all, const char *name, const char *r
     if (!store_find(all, name, &found, e)) return NULL;
     if (!found) err_set(e, ERR_USAGE, "no model '%.150s' was pulled", name), err_where(e, "%s", root), err_hint(e, "`pingti models list` shows those that were");
     return found;
+}
+
+/* What -m takes, for completion: the name that it was pulled by, and the one that says which it is; without those that mean several. */
+static int names(const store_list *all) {
+    for (size_t i = 0; i < all->n; i++) {
+        const stored *s = &all->items[i], *found;
+        if (!s->m.doc) continue;
+        char *own = store_name(all, s);
+        const char *both[] = { s->m.asked, own };
+        for (size_t k = 0; k < 2; k++) {
+            err ignored = { 0 };
+            if (k && strcmp(own, s->m.asked) == 0) break;
+            if (repo_name_likely(both[k]) && store_find(all, both[k], &found, &ignored) && found == s) out_printf("%s\n", both[k]);
+        }
+        free(own);
+    }
+    return out_status();
 }
 
 static int show_path(const store_list *all, const char *name, const char *root) {
@@ -219,20 +236,22 @@ static int verify(const models_options *o, const store_list *all, const char *na
     return e.code ? cli_fail(&e) : v.bad ? EXIT_ERROR : out_status();
 }
 
-static int wrong_action(const char *action, bool lacks) {
+static int wrong_action(const char *action, const char *what) {
     err e = { 0 };
-    err_set(&e, ERR_USAGE, lacks ? "'models %.50s' lacks a name" : "'models' cannot '%.50s'", action);
-    err_expected(&e, "list, path NAME, verify [NAME] or rm NAME");
+    err_set(&e, ERR_USAGE, "'models %.50s' %s", action, what);
+    err_expected(&e, "list, names, path NAME, verify [NAME] or rm NAME");
     return cli_fail(&e);
 }
 
 static int act(const models_options *o, const char *action, const char *name, const store_list *all, const char *root) {
     bool is_rm = strcmp(action, "rm") == 0, is_path = strcmp(action, "path") == 0;
-    if ((is_rm || is_path) && !name) return wrong_action(action, true);
+    if ((is_rm || is_path) && !name) return wrong_action(action, "lacks a name");
     if (is_rm) return remove_one(o, all, name, root);
     if (is_path) return show_path(all, name, root);
     if (strcmp(action, "verify") == 0) return verify(o, all, name, root);
-    return strcmp(action, "list") == 0 && !name ? list(o, all, root) : wrong_action(action, false);
+    if (strcmp(action, "names") == 0) return name ? wrong_action(action, "takes no name") : names(all);
+    if (strcmp(action, "list") != 0) return wrong_action(action, "is not known");
+    return name ? wrong_action(action, "takes no name") : list(o, all, root);
 }
 
 static int run(const void *options, opt_state *s) {
@@ -249,8 +268,8 @@ static int run(const void *options, opt_state *s) {
 static const opt_part parts[] = { { &table, 0 } };
 
 const command command_models = {
-    { "models", "models [list | path NAME | verify [NAME] | rm NAME] [options]",
-      "Shows what `pingti pull` has fetched: name, size, format, family, context and when. path writes what -m NAME opens; verify reads every file again and compares its SHA-256 "
+    { "models", "models [list | names | path NAME | verify [NAME] | rm NAME] [options]",
+      "Shows what `pingti pull` has fetched: name, size, format, family, context and when. names writes what -m takes, one a line; path writes what -m NAME opens; verify reads every file again and compares its SHA-256 "
       "with that of the pull (exit status 1 when one differs, which is named); rm removes a model, asking first at a terminal.",
       "  pingti models\n"
       "  pingti models list --json\n"

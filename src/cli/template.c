@@ -78,7 +78,7 @@ static bool read_conversation(const opt_state *s, rendering *r, err *e) {
     bool ok = input_text(from_file ? path : NULL, from_file ? NULL : path, &text, e);
     r->conversation = ok ? js_parse(buf_str(&text), text.len, from_file ? path : "standard input", e) : NULL;
     buf_free(&text);
-    if (!r->conversation) return false;
+    if (!r->conversation) return ok ? err_hint(e, "a conversation is JSON: [{\"role\": \"user\", \"content\": \"...\"}], in a file or on standard input") : false;
     if (json_is_array(r->conversation)) r->conversation = json_pack("{s:o}", "messages", r->conversation);
     if (json_is_array(js_get(r->conversation, "messages"))) return true;
     return err_set(e, ERR_USAGE, "this is not a conversation") ||

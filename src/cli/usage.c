@@ -9,7 +9,7 @@ static usage_kind kind_of(const char *name, size_t n) {
         const char *part;
         usage_kind kind;
     } parts[] = { { "COMMAND", USAGE_COMMAND }, { "DIR", USAGE_DIR },   { "FOLDER", USAGE_DIR }, { "FILE", USAGE_FILE },
-                  { "PATH", USAGE_FILE },       { "MODEL", USAGE_FILE }, { ".", USAGE_FILE } };
+                  { "PATH", USAGE_FILE },       { "MODEL", USAGE_MODEL }, { ".", USAGE_FILE } };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (memmem(name, n, parts[i].part, strlen(parts[i].part))) return parts[i].kind;
     return USAGE_TEXT;
@@ -77,7 +77,7 @@ usage_place usage_argument(const opt_spec *s, bool first) {
         bool value = after_option && !w.opens && w.n && isupper((unsigned char)*w.at), option = w.n > 1 && *w.at == '-';
         after_option = option && !w.closes;
         if (value || option || !w.n || is(w, "|") || is(w, "-") || is(w, "options") || is(w, s->name)) continue;
-        if (!add_words(&words, w.at, w.n) && other.kind == USAGE_NOTHING) other.kind = kind_of(w.at, w.n);
+        if (!add_words(&words, w.at, w.n) && other.kind == USAGE_NOTHING) other.kind = is(w, "NAME") ? USAGE_PULLED : kind_of(w.at, w.n);
     }
     return first && words.kind == USAGE_WORDS ? words : other;
 }

@@ -117,7 +117,7 @@ llm *llm_open(const char *path, const llm_options *o, err *e) {
     bool drafts = r && o->draft && !o->no_guesses, ok = r && (!drafts || (setup.draft = open_draft(l, o->draft, r, &o->run, e)));
     setup.text = l->tokenizer;
     if (ok && (l->engine = engine_start_with(r, tokenizer_n_tokens(l->tokenizer), &setup, e))) return l;
-    if (drafts && !e->where[0]) err_where(e, "draft model %s", o->draft);
+    if (drafts && !ok) err_context(e, "the draft model (--draft)");
     if (!ok) runner_free(r);
     llm_close(l);
     return NULL;

@@ -30,14 +30,28 @@ static bool open_dir(model_source *s, bool metadata, err *e) {
     return true;
 }
 
+static bool ends_with(const char *s, const char *tail) {
+    size_t n = strlen(s), k = strlen(tail);
+    return n >= k && strcmp(s + n - k, tail) == 0;
+}
+
+/* The weights alone say neither what family they are nor how text becomes tokens. */
+static bool one_of_several(const char *path, err *e) {
+    const char *slash = strrchr(path, '/');
+    err_set(e, ERR_USAGE, "'%s' is one file of a model, and not enough to open it", path);
+    err_expected(e, "the directory with config.json, the tokenizer and the weights");
+    return err_hint(e, "give the directory: -m %.*s", slash ? (int)(slash == path ? 1 : slash - path) : 1, slash ? path : ".");
+}
+
 static model_source *open_any(const char *path, bool metadata, err *e) {
     model_source *s = mem_must(1, sizeof *s);
     s->path = mem_must_copy(path, strlen(path));
     bool ok;
     if (!file_exists(path)) {
         ok = err_set(e, ERR_IO, "there is no model at '%s'", path) || err_expected(e, "a .gguf file or a Hugging Face directory") ||
-             err_hint(e, "check the path given with -m");
-    } else ok = file_is_dir(path) ? open_dir(s, metadata, e) : open_gguf(s, metadata, e);
+             err_hint(e, "check the path");
+    } else if (!file_is_dir(path) && (ends_with(path, ".safetensors") || ends_with(path, ".json"))) ok = one_of_several(path, e);
+    else ok = file_is_dir(path) ? open_dir(s, metadata, e) : open_gguf(s, metadata, e);
     if (ok) return s;
     model_source_close(s);
     return NULL;

@@ -87,7 +87,7 @@ static bool start_over(fetch *f, const lane *kept, const char *why) {
 
 static bool lies(fetch *f, const char *what, uint64_t expected, uint64_t got, const char *url) {
     err_set(&f->fatal, ERR_FORMAT, "the server's answer for '%.150s' does not fit: %s", f->job->shown, what);
-    err_where(&f->fatal, "%.200s", url);
+    err_where(&f->fatal, "%s", http_shown(url).text);
     err_expected(&f->fatal, "%llu", (unsigned long long)expected);
     err_got(&f->fatal, "%llu", (unsigned long long)got);
     return err_hint(&f->fatal, "the file may have changed on the hub: pull again; otherwise the site is not to be trusted");
@@ -97,7 +97,7 @@ static bool head_names_another(fetch *f, const http_head *h, const char *url) {
     char linked[SHA256_HEX];
     if (!f->job->sha256[0] || !listing_read_sha256(h->linked_etag, linked) || strcmp(linked, f->job->sha256) == 0) return false;
     err_set(&f->fatal, ERR_FORMAT, "'%.150s' has changed on the hub since it was listed", f->job->shown);
-    err_where(&f->fatal, "%.200s", url);
+    err_where(&f->fatal, "%s", http_shown(url).text);
     err_expected(&f->fatal, "SHA-256 %s", f->job->sha256);
     err_got(&f->fatal, "X-Linked-Etag %s", linked);
     err_hint(&f->fatal, "pull again");
@@ -151,10 +151,10 @@ static bool lane_head(void *ctx, const http_head *h, const char *url) {
     lane *l = ctx;
     fetch *f = l->f;
     char origin[HTTP_ORIGIN_MAX];
-    if (!http_origin(url, origin, &f->fatal)) return false;
+    if (!http_origin(f->client, url, origin, &f->fatal)) return false;
     if (h->encoding[0] && strcasecmp(h->encoding, "identity") != 0) {
         err_set(&f->fatal, ERR_UNSUPPORTED, "the server sends '%.150s' encoded, which was not asked for", f->job->shown);
-        err_where(&f->fatal, "%.200s", url);
+        err_where(&f->fatal, "%s", http_shown(url).text);
         return err_got(&f->fatal, "Content-Encoding: %s", h->encoding);
     }
     if (head_names_another(f, h, url)) return false;
@@ -257,7 +257,7 @@ static bool start_lane(fetch *f, lane *l, range gap) {
     char origin[HTTP_ORIGIN_MAX];
     const char *url = l->direct ? f->direct : f->job->url;
     /* a weak ETag does not say that bytes are the same, and that of another server says nothing (RFC 9110, 13.1.5) */
-    bool conditional = l->ranged && p->there.n && p->etag[0] == '"' && http_origin(url, origin, NULL) && strcmp(origin, p->origin) == 0;
+    bool conditional = l->ranged && p->there.n && p->etag[0] == '"' && http_origin(f->client, url, origin, NULL) && strcmp(origin, p->origin) == 0;
     snprintf(text, sizeof text, "%llu-%llu", (unsigned long long)gap.from, (unsigned long long)gap.to - 1);
     http_request r = { .url = url, .range = l->ranged ? text : NULL, .if_range = conditional ? p->etag : NULL, .auth = f->job->auth,
                        .ctx = l, .head = lane_head, .body = lane_body, .done = lane_done };
@@ -316,7 +316,7 @@ static bool wrong_digest(fetch *f, const char *got) {
     part_drop(&f->part);
     moved(f, -(int64_t)f->job->size, false);
     err_set(&f->fatal, ERR_FORMAT, "'%.150s' came whole, and is not what the hub lists", f->job->shown);
-    err_where(&f->fatal, "%.200s", f->job->url);
+    err_where(&f->fatal, "%s", http_shown(f->job->url).text);
     err_expected(&f->fatal, "SHA-256 %s", f->job->sha256);
     err_got(&f->fatal, "SHA-256 %s", got);
     return err_hint(&f->fatal, "it was deleted; pull again. If it happens twice, the site or something in between changes files");

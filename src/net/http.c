@@ -2,8 +2,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "net/curl.h"
 #include <ctype.h>
-#include <curl/curl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +14,7 @@ enum { HEADER_BYTES = 1 << 18, ERROR_BODY = 4096, SLOWEST_BYTES = 100 };
 
 struct http_client {
     http_settings settings;
+    curl_library curl;
     CURLM *multi;
     http_call **calls; /* under way, or dropped and not yet swept */
     size_t n, cap;
@@ -21,6 +22,7 @@ struct http_client {
 
 struct http_call {
     http_client *client;
+    const curl_library *curl; /* the client's */
     http_request r;
     char *url, *range, *if_range;
     CURL *easy;
@@ -33,9 +35,13 @@ struct http_call {
     double started;
     bool head_seen, dropped, stopped, finished;
     err trouble; /* set inside a callback of libcurl, reported at the end */
+    char words[CURL_ERROR_SIZE]; /* libcurl's, about what went wrong */
 };
 
-const char *http_library(void) { return curl_version(); }
+const char *http_library(err *e) {
+    curl_library curl;
+    return curl_open(&curl, e) ? curl.version() : NULL;
+}
 
 static double now_seconds(void) {
     struct timespec t;
@@ -45,27 +51,41 @@ static double now_seconds(void) {
 
 /* ---- addresses ---- */
 
-static bool url_refused(err *e, const char *url, const char *why) {
-    return err_set(e, ERR_FORMAT, "an address is not allowed: %s", why) || err_got(e, "%.180s", url) || err_expected(e, "http://HOST/... or https://HOST/...");
+shown_url http_shown(const char *url) {
+    shown_url s;
+    const char *host = strstr(url, "://"), *user = NULL;
+    host = host ? host + 3 : url;
+    for (const char *p = host; *p && !strchr("/?#", *p); p++)
+        if (*p == '@') user = p;
+    size_t scheme = user ? (size_t)(host - url) : 0;
+    const char *rest = user ? user : url;
+    size_t n = strcspn(rest, "?#");
+    snprintf(s.text, sizeof s.text, "%.*s%s%.*s%s", (int)(scheme < 16 ? scheme : 16), url, user ? "..." : "", (int)(n < 150 ? n : 150), rest, n > 150 || rest[n] ? "..." : "");
+    return s;
 }
 
-bool http_origin(const char *url, char out[HTTP_ORIGIN_MAX], err *e) {
-    CURLU *u = curl_url();
+static bool url_refused(err *e, const char *url, const char *why) {
+    return err_set(e, ERR_FORMAT, "an address is not allowed: %s", why) || err_got(e, "%s", http_shown(url).text) || err_expected(e, "http://HOST/... or https://HOST/...");
+}
+
+bool http_origin(const http_client *client, const char *url, char out[HTTP_ORIGIN_MAX], err *e) {
+    const curl_library *curl = &client->curl;
+    CURLU *u = curl->url();
     char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
-    bool ok = u && curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK && curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
+    bool ok = u && curl->url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK && curl->url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
     if (!ok) url_refused(e, url, "it cannot be read");
     else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) ok = url_refused(e, url, "neither http nor https");
-    else if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK) ok = url_refused(e, url, "it has a user's name in it");
-    else if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK || !*host) ok = url_refused(e, url, "it has no host");
+    else if (curl->url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK) ok = url_refused(e, url, "it has a user's name in it");
+    else if (curl->url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || curl->url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK || !*host) ok = url_refused(e, url, "it has no host");
     else {
         for (char *p = host; *p; p++) *p = (char)tolower((unsigned char)*p);
         ok = snprintf(out, HTTP_ORIGIN_MAX, "%s://%s:%s", scheme, host, port) < HTTP_ORIGIN_MAX || url_refused(e, url, "its host is too long");
     }
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_free(user);
-    curl_url_cleanup(u);
+    curl->free(scheme);
+    curl->free(host);
+    curl->free(port);
+    curl->free(user);
+    curl->url_cleanup(u);
     return ok;
 }
 
@@ -145,7 +165,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx) {
     }
     if (n > 2) return read_header(c, line, n), n;
     long status = 0;
-    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    c->curl->easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     c->head.status = (int)status;
     if (status / 100 == 1) return n;
     c->head_seen = true;
@@ -175,70 +195,74 @@ static const char *certificates(void) {
 
 static void set_headers(http_call *c, const char *origin) {
     buf line = { 0 };
-    curl_slist_free_all(c->headers);
-    c->headers = curl_slist_append(NULL, "Accept-Encoding: identity"); /* ranges and digests are of the plain bytes */
+    c->curl->slist_free_all(c->headers);
+    c->headers = c->curl->slist_append(NULL, "Accept-Encoding: identity"); /* ranges and digests are of the plain bytes */
     if (c->if_range) {
         buf_printf(&line, "If-Range: %s", c->if_range);
-        c->headers = curl_slist_append(c->headers, buf_str(&line));
+        c->headers = c->curl->slist_append(c->headers, buf_str(&line));
     }
     bool told = c->r.auth && c->r.auth->token && strcmp(origin, c->r.auth->origin) == 0;
     if (told) {
         buf_clear(&line);
         buf_printf(&line, "Authorization: Bearer %s", c->r.auth->token);
-        c->headers = curl_slist_append(c->headers, buf_str(&line));
+        c->headers = c->curl->slist_append(c->headers, buf_str(&line));
         buf_clear(&line);
         buf_printf(&line, "Cookie: m_session_id=%s", c->r.auth->token);
-        if (c->r.auth->cookie) c->headers = curl_slist_append(c->headers, buf_str(&line));
+        if (c->r.auth->cookie) c->headers = c->curl->slist_append(c->headers, buf_str(&line));
     }
     buf_free(&line);
-    curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
+    c->curl->easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
     /* a token without https stays on this machine (net/hub.c): a proxy would carry it off */
-    curl_easy_setopt(c->easy, CURLOPT_PROXY, told && strncmp(origin, "http:", 5) == 0 ? "" : NULL);
+    c->curl->easy_setopt(c->easy, CURLOPT_PROXY, told && strncmp(origin, "http:", 5) == 0 ? "" : NULL);
 }
 
 static bool begin(http_call *c, err *e) {
     char origin[HTTP_ORIGIN_MAX];
-    if (!http_origin(c->url, origin, e)) return false;
+    if (!http_origin(c->client, c->url, origin, e)) return false;
     clear_head(c);
     buf_clear(&c->error_body);
     c->header_bytes = 0;
+    c->words[0] = 0;
     c->head_seen = false;
     c->started = now_seconds();
     set_headers(c, origin);
-    curl_easy_setopt(c->easy, CURLOPT_URL, c->url);
-    return curl_multi_add_handle(c->client->multi, c->easy) == CURLM_OK || err_set(e, ERR_MEMORY, "libcurl takes no further request");
+    c->curl->easy_setopt(c->easy, CURLOPT_URL, c->url);
+    return c->curl->multi_add_handle(c->client->multi, c->easy) == CURLM_OK || err_set(e, ERR_MEMORY, "libcurl takes no further request");
 }
 
 static void set_options(http_call *c) {
     const http_settings *s = &c->client->settings;
+    const curl_library *curl = c->curl;
     CURL *h = c->easy;
-    curl_easy_setopt(h, CURLOPT_PRIVATE, c);
-    curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(h, CURLOPT_USERAGENT, "pingti/" PINGTI_VERSION);
-    curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* parts side by side want connections of their own */
-    curl_easy_setopt(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)(s->connect_seconds * 1000));
-    curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST_BYTES);
-    curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)(s->stall_seconds < 1 ? 1 : s->stall_seconds));
-    curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 256L * 1024);
-    curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
-    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(h, CURLOPT_WRITEDATA, c);
-    if (c->range) curl_easy_setopt(h, CURLOPT_RANGE, c->range);
-    if (certificates()) curl_easy_setopt(h, CURLOPT_CAINFO, certificates());
+    curl->easy_setopt(h, CURLOPT_PRIVATE, c);
+    curl->easy_setopt(h, CURLOPT_ERRORBUFFER, c->words);
+    curl->easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* at least */
+    curl->easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl->easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
+    curl->easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(h, CURLOPT_USERAGENT, "pingti/" PINGTI_VERSION);
+    curl->easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* parts side by side want connections of their own */
+    curl->easy_setopt(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl->easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)(s->connect_seconds * 1000));
+    curl->easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST_BYTES);
+    curl->easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)(s->stall_seconds < 1 ? 1 : s->stall_seconds));
+    curl->easy_setopt(h, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl->easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
+    curl->easy_setopt(h, CURLOPT_HEADERDATA, c);
+    curl->easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
+    curl->easy_setopt(h, CURLOPT_WRITEDATA, c);
+    if (c->range) curl->easy_setopt(h, CURLOPT_RANGE, c->range);
+    if (certificates()) curl->easy_setopt(h, CURLOPT_CAINFO, certificates());
 }
 
 static char *copy(const char *text) { return text ? mem_must_copy(text, strlen(text)) : NULL; }
 
 static void free_call(http_call *c) {
     if (c->easy) {
-        curl_multi_remove_handle(c->client->multi, c->easy);
-        curl_easy_cleanup(c->easy);
+        c->curl->multi_remove_handle(c->client->multi, c->easy);
+        c->curl->easy_cleanup(c->easy);
     }
-    curl_slist_free_all(c->headers);
+    c->curl->slist_free_all(c->headers);
     buf_free(&c->error_body);
     free(c->url);
     free(c->range);
@@ -248,7 +272,7 @@ static void free_call(http_call *c) {
 
 http_call *http_start(http_client *client, const http_request *r, err *e) {
     http_call *c = mem_must(1, sizeof *c);
-    *c = (http_call){ .client = client, .r = *r, .url = copy(r->url), .range = copy(r->range), .if_range = copy(r->if_range), .easy = curl_easy_init() };
+    *c = (http_call){ .client = client, .r = *r, .url = copy(r->url), .range = copy(r->range), .if_range = copy(r->if_range), .curl = &client->curl, .easy = client->curl.easy_init() };
     if (c->easy) set_options(c);
     else err_set(e, ERR_MEMORY, "libcurl gives no handle");
     if (!c->easy || !begin(c, e)) {
@@ -281,12 +305,23 @@ static http_end from_curl(const http_call *c, CURLcode code, err *e) {
     case CURLE_COULDNT_CONNECT: again(e, "no connection to the server"); break;
     case CURLE_PEER_FAILED_VERIFICATION:
         err_set(e, ERR_IO, "the server's certificate does not prove who it is");
-        err_hint(e, "a company's proxy? SSL_CERT_FILE names further certificates");
+        err_got(e, "%s", c->words);
+        err_hint(e, "is this machine's clock right? A company's proxy, or a site of your own: SSL_CERT_FILE names further certificates");
         return HTTP_REFUSED;
-    case CURLE_SSL_CACERT_BADFILE: return err_set(e, ERR_IO, "the certificates to check servers by cannot be read"), err_hint(e, "install ca-certificates, or set SSL_CERT_FILE"), HTTP_REFUSED;
+    case CURLE_SSL_CONNECT_ERROR: /* GnuTLS's words, OpenSSL's: they will not be others the next time */
+        again(e, "no TLS connection to the server");
+        err_got(e, "%s", c->words);
+        if (!strstr(c->words, "unexpected TLS packet") && !strstr(c->words, "wrong version number")) return HTTP_AGAIN;
+        err_hint(e, "what answers there speaks no TLS: is the address an http:// one?");
+        return HTTP_REFUSED;
+    case CURLE_SSL_CACERT_BADFILE:
+        err_set(e, ERR_IO, "the certificates to check servers by cannot be read");
+        err_got(e, "'%.180s'", certificates() ? certificates() : "those of the system");
+        err_hint(e, "install ca-certificates, or set SSL_CERT_FILE");
+        return HTTP_REFUSED;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return err_set(e, ERR_FORMAT, "%s", curl_easy_strerror(code)), HTTP_REFUSED;
-    default: return again(e, curl_easy_strerror(code));
+    case CURLE_UNSUPPORTED_PROTOCOL: return err_set(e, ERR_FORMAT, "%s", c->curl->easy_strerror(code)), HTTP_REFUSED;
+    default: return again(e, c->curl->easy_strerror(code));
     }
     err_hint(e, "is there a network? A proxy is named by https_proxy; HF_ENDPOINT or --endpoint names another site");
     return HTTP_AGAIN;
@@ -327,14 +362,14 @@ static bool is_redirect(const http_call *c) {
 static bool follow(http_call *c, err *e) {
     char *next = NULL, from[HTTP_ORIGIN_MAX], to[HTTP_ORIGIN_MAX];
     if (++c->redirects > HTTP_MAX_REDIRECTS)
-        return err_set(e, ERR_LIMIT, "the server sends from address to address without an end") || err_expected(e, "at most %d redirects", HTTP_MAX_REDIRECTS) || err_where(e, "%.200s", c->url);
-    curl_easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &next);
-    if (!next || strlen(next) >= HTTP_URL_MAX) return err_set(e, ERR_FORMAT, "the server sends to an address that cannot be read") || err_got(e, "%.180s", c->location);
-    if (!http_origin(c->url, from, e) || !http_origin(next, to, e)) return err_context(e, "the server sends elsewhere");
+        return err_set(e, ERR_LIMIT, "the server sends from address to address without an end") || err_expected(e, "at most %d redirects", HTTP_MAX_REDIRECTS) || err_where(e, "%s", http_shown(c->url).text);
+    c->curl->easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &next);
+    if (!next || strlen(next) >= HTTP_URL_MAX) return err_set(e, ERR_FORMAT, "the server sends to an address that cannot be read") || err_got(e, "%s", http_shown(c->location).text);
+    if (!http_origin(c->client, c->url, from, e) || !http_origin(c->client, next, to, e)) return err_context(e, "the server sends elsewhere");
     if (strncmp(from, "https:", 6) == 0 && strncmp(to, "http:", 5) == 0)
-        return err_set(e, ERR_FORMAT, "the server sends from https down to http") || err_got(e, "%.180s", next) || err_hint(e, "somebody may be in between: do not trust it");
+        return err_set(e, ERR_FORMAT, "the server sends from https down to http") || err_got(e, "%s", http_shown(next).text) || err_hint(e, "somebody may be in between: do not trust it");
     char *kept = copy(next);
-    curl_multi_remove_handle(c->client->multi, c->easy);
+    c->curl->multi_remove_handle(c->client->multi, c->easy);
     free(c->url);
     c->url = kept;
     return begin(c, e);
@@ -355,7 +390,7 @@ static void ended(http_call *c, CURLcode code) {
         if (follow(c, &why)) return;
         end = HTTP_REFUSED;
     } else if (c->head.status / 100 != 2) end = from_status(c, &why);
-    if (why.code && !why.where[0]) err_where(&why, "%.200s", c->url);
+    if (why.code && !why.where[0]) err_where(&why, "%s", http_shown(c->url).text);
     finish(c, end, &why);
 }
 
@@ -367,7 +402,7 @@ static void check_patience(http_client *client) {
         err why = { 0 };
         if (c->dropped || c->head_seen || now - c->started < most) continue;
         again(&why, "the server does not answer in time");
-        err_where(&why, "%.200s", c->url);
+        err_where(&why, "%s", http_shown(c->url).text);
         finish(c, HTTP_AGAIN, &why);
     }
 }
@@ -386,18 +421,18 @@ bool http_step(http_client *client, int milliseconds, int wake_fd, err *e) {
     bool happened = false;
     struct curl_waitfd wake = { wake_fd, CURL_WAIT_POLLIN, 0 };
     sweep(client);
-    if (curl_multi_perform(client->multi, &running) != CURLM_OK) return err_set(e, ERR_MEMORY, "libcurl cannot go on");
-    for (CURLMsg *m; (m = curl_multi_info_read(client->multi, &queued));) {
+    if (client->curl.multi_perform(client->multi, &running) != CURLM_OK) return err_set(e, ERR_MEMORY, "libcurl cannot go on");
+    for (CURLMsg *m; (m = client->curl.multi_info_read(client->multi, &queued));) {
         http_call *c = NULL;
         if (m->msg != CURLMSG_DONE) continue;
         happened = true;
         CURLcode code = m->data.result;
-        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
+        client->curl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
         ended(c, code);
     }
     check_patience(client);
     sweep(client);
-    if (!happened) curl_multi_poll(client->multi, wake_fd >= 0 ? &wake : NULL, wake_fd >= 0, milliseconds, NULL);
+    if (!happened) client->curl.multi_poll(client->multi, wake_fd >= 0 ? &wake : NULL, wake_fd >= 0, milliseconds, NULL);
     return true;
 }
 
@@ -406,8 +441,9 @@ bool http_step(http_client *client, int milliseconds, int wake_fd, err *e) {
 http_client *http_new(const http_settings *s, err *e) {
     http_client *c = mem_must(1, sizeof *c);
     c->settings = *s;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(c->multi = curl_multi_init())) {
-        err_set(e, ERR_MEMORY, "libcurl does not start");
+    bool ok = curl_open(&c->curl, e);
+    if (ok && (c->curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(c->multi = c->curl.multi_init()))) ok = err_set(e, ERR_MEMORY, "libcurl does not start");
+    if (!ok) {
         free(c);
         return NULL;
     }
@@ -418,8 +454,8 @@ void http_free(http_client *c) {
     if (!c) return;
     for (size_t i = 0; i < c->n; i++) free_call(c->calls[i]);
     free(c->calls);
-    curl_multi_cleanup(c->multi);
-    curl_global_cleanup();
+    c->curl.multi_cleanup(c->multi);
+    c->curl.global_cleanup();
     free(c);
 }
 
@@ -461,7 +497,7 @@ static bool small_head(void *ctx, const http_head *h, const char *url) {
     if (!h->encoding[0] || strcasecmp(h->encoding, "identity") == 0) return true;
     err_set(&a->why, ERR_UNSUPPORTED, "the server sends encoded bytes, which was not asked for");
     err_got(&a->why, "Content-Encoding: %s", h->encoding);
-    return err_where(&a->why, "%.200s", url);
+    return err_where(&a->why, "%s", http_shown(url).text);
 }
 
 static bool small_body(void *ctx, const void *bytes, size_t n) {

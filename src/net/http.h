@@ -74,6 +74,11 @@ bool http_pause(const http_settings *s, int n, double retry_after, const err *wh
 double http_pause_seconds(const http_settings *s, int n, double retry_after);
 
 /* "https://host:443" of an address; false: not http or https, or with a user's name in it. */
-bool http_origin(const char *url, char out[HTTP_ORIGIN_MAX], err *e);
-const char *http_library(void);                 /* "libcurl/7.88.1 GnuTLS/3.7.9"; NULL: this build has none */
+bool http_origin(const http_client *c, const char *url, char out[HTTP_ORIGIN_MAX], err *e);
+/* An address in a message: without its query, which may be a signature that opens the file to whoever reads the log, and without a user's name. */
+typedef struct shown_url {
+    char text[192];
+} shown_url;
+shown_url http_shown(const char *url);
+const char *http_library(err *e);               /* "libcurl/7.88.1 GnuTLS/3.7.9"; NULL: this build, or this machine, has none */
 #endif

@@ -20,13 +20,18 @@ static const char *environment(const char *name) {
     return text && *text ? text : NULL;
 }
 
-static bool set_endpoint(hub *h, const char *given, err *e) {
+static bool set_endpoint(hub *h, const http_client *c, const char *given, err *e) {
     const char *text = given ? given : environment(facts[h->kind].endpoint_env);
-    int n = snprintf(h->endpoint, sizeof h->endpoint, "%s%s", text && !strstr(text, "://") ? "https://" : "", text ? text : facts[h->kind].site);
+    int n = snprintf(h->endpoint, sizeof h->endpoint, "%s", text ? text : facts[h->kind].site);
     if (n >= (int)sizeof h->endpoint) return err_set(e, ERR_USAGE, "the hub's address is too long") || err_expected(e, "less than %zu bytes", sizeof h->endpoint);
     while (n > 0 && h->endpoint[n - 1] == '/') h->endpoint[--n] = 0;
-    if (strpbrk(h->endpoint, "?#") || !http_origin(h->endpoint, h->auth.origin, e)) return err_set(e, ERR_USAGE, "the hub's address is not usable") || err_got(e, "%.180s", h->endpoint) || err_expected(e, "http(s)://HOST, as %s", facts[h->kind].site);
-    return true;
+    bool ok = strstr(h->endpoint, "://") && !strpbrk(h->endpoint, "?#") && http_origin(c, h->endpoint, h->auth.origin, e);
+    if (ok) return true;
+    err_set(e, ERR_USAGE, "the hub's address is not usable");
+    err_where(e, "%s", given ? "--endpoint" : facts[h->kind].endpoint_env);
+    err_expected(e, "https://HOST or http://HOST, as %s", facts[h->kind].site);
+    err_got(e, "'%s'", http_shown(h->endpoint).text);
+    return err_hint(e, strstr(h->endpoint, "://") ? "give the site's address alone, without a user, a query or a page" : "write https:// before it (http:// for a site of your own without TLS)");
 }
 
 /* The file that Hugging Face's own programs keep their token in. */
@@ -66,10 +71,10 @@ static bool set_token(hub *h, const char *given, err *e) {
     return true;
 }
 
-bool hub_open(hub *h, hub_kind kind, const char *endpoint, const char *token, err *e) {
+bool hub_open(hub *h, const http_client *c, hub_kind kind, const char *endpoint, const char *token, err *e) {
     *h = (hub){ .kind = kind, .name = facts[kind].name, .shown = facts[kind].shown };
     h->auth.cookie = kind == HUB_MODELSCOPE;
-    return set_endpoint(h, endpoint, e) && set_token(h, token, e);
+    return set_endpoint(h, c, endpoint, e) && set_token(h, token, e);
 }
 
 /* ---- lists ---- */
@@ -101,20 +106,20 @@ static bool pin_commit(http_client *c, const hub *h, const repo_name *n, const c
     buf_puts(&url, "/revision/");
     repo_url_encode(revision, false, &url);
     bool ok = get(c, h, url.data, w, &body, &head, unreachable, e) && listing_read_commit(buf_str(&body), body.len, commit, e);
-    if (!ok && !(e && e->where[0])) err_where(e, "%.200s", url.data);
+    if (!ok && !(e && e->where[0])) err_where(e, "%s", http_shown(url.data).text);
     buf_free(&url);
     buf_free(&body);
     return ok;
 }
 
 /* The next page must be on the same site, and another than all before: their number is bounded. */
-static bool next_page(const char *link, buf *url, size_t page, err *e) {
+static bool next_page(const http_client *c, const char *link, buf *url, size_t page, err *e) {
     char next[HTTP_URL_MAX], here[HTTP_ORIGIN_MAX], there[HTTP_ORIGIN_MAX];
     if (!listing_next_page(link, next, sizeof next)) return buf_clear(url), true;
-    if (!http_origin(url->data, here, e) || !http_origin(next, there, e) || strcmp(here, there) != 0)
-        return err_set(e, ERR_FORMAT, "the hub's list goes on at another site") || err_got(e, "%.180s", next) || err_expected(e, "an address at %.150s", here);
+    if (!http_origin(c, url->data, here, e) || !http_origin(c, next, there, e) || strcmp(here, there) != 0)
+        return err_set(e, ERR_FORMAT, "the hub's list goes on at another site") || err_got(e, "%s", http_shown(next).text) || err_expected(e, "an address at %.150s", here);
     if (strcmp(next, url->data) == 0 || page >= MAX_PAGES)
-        return err_set(e, ERR_LIMIT, "the hub's list has no end") || err_got(e, "after %zu pages, %.150s", page, next) || err_expected(e, "at most %d pages, each another one", MAX_PAGES);
+        return err_set(e, ERR_LIMIT, "the hub's list has no end") || err_got(e, "after %zu pages, %s", page, http_shown(next).text) || err_expected(e, "at most %d pages, each another one", MAX_PAGES);
     buf_clear(url);
     return buf_puts(url, next);
 }
@@ -131,8 +136,8 @@ static bool list_huggingface(http_client *c, const hub *h, const repo_name *n, c
     for (size_t page = 1; ok && url.len; page++) {
         size_t before = out->n;
         ok = get(c, h, url.data, w, &body, &head, unreachable, e) && listing_add_huggingface(out, buf_str(&body), body.len, e);
-        if (!ok && !(e && e->where[0])) err_where(e, "%.200s", url.data);
-        ok = ok && next_page(out->n == before ? "" : head.link, &url, page, e); /* an empty page is the last */
+        if (!ok && !(e && e->where[0])) err_where(e, "%s", http_shown(url.data).text);
+        ok = ok && next_page(c, out->n == before ? "" : head.link, &url, page, e); /* an empty page is the last */
     }
     buf_free(&url);
     buf_free(&body);
@@ -147,7 +152,7 @@ static bool list_modelscope(http_client *c, const hub *h, const repo_name *n, co
     buf_puts(&url, "/repo/files?Recursive=true&Revision=");
     repo_url_encode(revision, false, &url);
     bool ok = get(c, h, url.data, w, &body, &head, unreachable, e) && listing_add_modelscope(out, buf_str(&body), body.len, e);
-    if (!ok && !(e && e->where[0])) err_where(e, "%.200s", url.data);
+    if (!ok && !(e && e->where[0])) err_where(e, "%s", http_shown(url.data).text);
     buf_free(&url);
     buf_free(&body);
     return ok;

@@ -18,7 +18,7 @@ typedef struct hub {
 
 /* endpoint and token NULL: from the environment (HF_ENDPOINT, HF_TOKEN and its file, MODELSCOPE_ENDPOINT,
  * MODELSCOPE_API_TOKEN), else the hub's own site and none. */
-bool hub_open(hub *h, hub_kind kind, const char *endpoint, const char *token, err *e);
+bool hub_open(hub *h, const http_client *c, hub_kind kind, const char *endpoint, const char *token, err *e);
 /* All files of a revision (NULL: main or master); commit: what it stands for now, where the hub tells, else the revision.
  * unreachable: no answer came, or one that says to come later. */
 bool hub_list(http_client *c, const hub *h, const repo_name *n, const char *revision, const net_watch *w, listing *out, char commit[SHA256_HEX], bool *unreachable, err *e);

@@ -72,6 +72,8 @@ const manifest_file *manifest_find(const manifest *m, const char *name) {
     return NULL;
 }
 
+const char *manifest_main_path(const manifest *m) { return *m->main ? manifest_find(m, m->main)->path : ""; }
+
 json_t *manifest_make(const manifest *m) {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:[]}", "name", m->asked, "hub", m->hub, "endpoint", m->endpoint, "owner", m->owner, "repository", m->repo,
                      "revision", m->revision, "commit", m->commit, "date", m->date, "main", m->main, "files");

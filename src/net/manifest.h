@@ -28,6 +28,8 @@ bool manifest_parse(manifest *m, const char *json, size_t n, const char *where, 
 bool manifest_read(manifest *m, const char *path, err *e);
 void manifest_free(manifest *m);
 const manifest_file *manifest_find(const manifest *m, const char *name);
+/* Of the file that is opened: its path in the repository; "" for a folder. */
+const char *manifest_main_path(const manifest *m);
 /* The document that manifest_parse reads, without files; NULL: a text is not UTF-8. */
 json_t *manifest_make(const manifest *m);
 bool manifest_add(json_t *doc, const char *name, const char *path, const char *url, uint64_t size, const char *sha256);

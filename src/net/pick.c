@@ -1,5 +1,6 @@
 #include "net/pick.h"
 #include "base/mem.h"
+#include "net/sha256.h"
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static void tally_say(tally *t, const char *why, buf *said) {
     buf_free(&t->names);
 }
 
-static void say_left_out(pick *p, const listing *l) {
+void pick_say_left_out(pick *p, const listing *l) {
     tally pickles = { 0 }, weights = { 0 }, others = { 0 };
     for (size_t i = 0; i < l->n; i++) {
         const listed_file *f = &l->files[i];
@@ -98,15 +99,34 @@ static bool first_of_its_kind(const listing *l, size_t i) {
     return true;
 }
 
+/* The folder in the store: the repository's folders and the file's stem, "Q4_K_M--model", so that files of one name in several folders do not
+ * take each other's place; folders of too long a name by their digest. */
+static bool name_variant(pick *p, const char *path, size_t stem, err *e) {
+    buf b = { 0 };
+    char hex[SHA256_HEX];
+    const char *base = repo_file_base(path);
+    for (const char *c = path; c < base; c++) buf_puts(&b, *c == '/' ? "--" : (char[2]){ *c });
+    if (b.len + (size_t)(path + stem - base) > REPO_NAME_MAX) {
+        sha256 d;
+        sha256_start(&d);
+        sha256_add(&d, path, (size_t)(base - path));
+        sha256_end(&d, hex);
+        buf_clear(&b);
+        buf_printf(&b, "%.12s--", hex);
+    }
+    snprintf(p->variant, sizeof p->variant, "%s%.*s", buf_str(&b), (int)(path + stem - base), base);
+    buf_free(&b);
+    if (path + stem > base && pick_name_free(p->variant)) return true;
+    return err_set(e, ERR_FORMAT, "a file's name is not allowed: '%.200s'", path) || err_got(e, "a model without a name of its own, or with one that pingti uses itself");
+}
+
 /* The parts in order; all must be there. */
 static bool take_gguf(pick *p, const listing *l, const char *path, err *e) {
     size_t stem = gguf_stem(path);
     unsigned part = 1, parts = 1;
-    const char *base = repo_file_base(path);
     bool split = repo_file_shard(path, &stem, &part, &parts);
     p->kind = PICK_GGUF;
-    snprintf(p->variant, sizeof p->variant, "%.*s", (int)(path + stem - base), base);
-    if (!pick_name_free(p->variant)) return err_set(e, ERR_FORMAT, "a file's name is not allowed: '%.200s'", path) || err_got(e, "a model without a name of its own");
+    if (!name_variant(p, path, stem, e)) return false;
     for (part = 1; part <= parts; part++) {
         char wanted[REPO_FILE_MAX + 32];
         const listed_file *f = NULL;
@@ -119,7 +139,7 @@ static bool take_gguf(pick *p, const listing *l, const char *path, err *e) {
                    err_hint(e, "it may still be uploading: try later, or take another quantization");
         if (!take(p, f, e)) return false;
     }
-    p->main = repo_file_base(p->files[0]->path);
+    p->main = p->files[0];
     return true;
 }
 
@@ -236,8 +256,8 @@ static bool choose_file(pick *p, const listing *l, const char *path, err *e) {
     }
     if (ends_with(path, ".gguf")) return take_gguf(p, l, path, e);
     p->kind = PICK_FILE;
-    snprintf(p->variant, sizeof p->variant, "%s", repo_file_base(path));
-    return take(p, f, e) && (p->main = repo_file_base(f->path), true);
+    p->main = f;
+    return name_variant(p, path, strlen(path), e) && take(p, f, e);
 }
 
 static bool matches(const char *pattern, const char *path) {
@@ -266,9 +286,16 @@ bool pick_files(pick *p, const listing *l, const repo_name *name, const char *co
     if (name->file[0]) ok = choose_file(p, l, name->file, e);
     else if (name->quant[0]) ok = (found = gguf_of_quant(l, name->quant, e)) && take_gguf(p, l, found, e);
     else ok = any_gguf ? choose_gguf(p, l, e) : choose_directory(p, l, e);
-    if (!ok || !take_included(p, l, include, n_include, e)) return false;
-    say_left_out(p, l);
-    return true;
+    return ok && take_included(p, l, include, n_include, e);
+}
+
+void pick_keep(pick *p, const listing *l, const char *path) {
+    err why = { 0 };
+    const listed_file *f = listing_find(l, path);
+    if (f && has(p, f)) return;
+    if (!f) buf_printf(&p->said, "gone from the hub, and from here with this pull: %s\n", path);
+    else if (take(p, f, &why)) buf_printf(&p->said, "kept up to date, pulled earlier: %s\n", path);
+    else buf_printf(&p->said, "not kept: %s\n", why.what);
 }
 
 void pick_free(pick *p) {

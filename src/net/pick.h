@@ -6,6 +6,8 @@
 #define PINGTI_NET_PICK_H
 #include "net/listing.h"
 
+enum { PICK_VARIANT_MAX = REPO_NAME_MAX + 16 };
+
 typedef enum pick_kind { PICK_GGUF, PICK_DIRECTORY, PICK_FILE } pick_kind;
 
 typedef struct pick {
@@ -13,13 +15,17 @@ typedef struct pick {
     const listed_file **files;
     size_t n;
     uint64_t bytes;
-    char variant[REPO_NAME_MAX + 1]; /* the folder it gets: the GGUF's stem, "safetensors", or the file's name */
-    const char *main;                /* the file that is opened; NULL: the folder itself */
+    char variant[PICK_VARIANT_MAX];  /* the folder that it gets in the store: pick_variant of the file that is opened, or "safetensors" */
+    const listed_file *main;         /* the file that is opened, one of `files`; NULL: the folder itself */
     buf said;
 } pick;
 
 /* include: patterns (fnmatch) of further files, of their path or base name. */
 bool pick_files(pick *p, const listing *l, const repo_name *name, const char *const *include, size_t n_include, err *e);
+/* A file that an earlier pull of the same model took in addition is kept up to date: taken too, and that is said. */
+void pick_keep(pick *p, const listing *l, const char *path);
+/* Once all is chosen: adds to `said` what of the list is not, and why. */
+void pick_say_left_out(pick *p, const listing *l);
 void pick_free(pick *p);
 bool pick_is_pickle(const char *path); /* can run code when it is loaded */
 /* May be the name of a file in a model's folder, or of the folder: not one of ours, not hidden. */

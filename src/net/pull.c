@@ -17,6 +17,7 @@ typedef struct pulling {
     listing files;
     pick pick;
     char commit[SHA256_HEX];
+    char variant[PICK_VARIANT_MAX];
     store_slot slot;
     manifest old;       /* of the model as it is here now; doc NULL: none */
 } pulling;
@@ -58,7 +59,8 @@ static uint64_t bytes_needed(const pulling *p, const char *staging) {
     return need;
 }
 
-static bool check_room(const pulling *p, const char *staging, err *e) {
+static bool check_room(pulling *p, const char *staging, err *e) {
+    pick_say_left_out(&p->pick, &p->files);
     uint64_t need = bytes_needed(p, staging), room;
     if (!store_room(staging, &room, e)) return false;
     if (p->job->planned) p->job->planned(p->job->watch.ctx, &p->hub, &p->pick, p->commit, need, room);
@@ -116,7 +118,7 @@ static json_t *new_manifest(const pulling *p) {
     struct tm t;
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &t));
     manifest m = { .asked = p->job->asked, .hub = p->hub.name, .endpoint = p->hub.endpoint, .owner = p->job->name->owner, .repo = p->job->name->name,
-                   .revision = p->job->revision ? p->job->revision : "", .commit = p->commit, .date = date, .main = p->pick.main ? p->pick.main : "" };
+                   .revision = p->job->revision ? p->job->revision : "", .commit = p->commit, .date = date, .main = p->pick.main ? repo_file_base(p->pick.main->path) : "" };
     return manifest_make(&m);
 }
 
@@ -132,15 +134,24 @@ static bool fetch_all(pulling *p, json_t *doc, err *e) {
     return true;
 }
 
-static void read_old(pulling *p) {
+/* What is here of this model; files that an earlier pull took in addition (--include) stay in it. False: the folder is another's, as when a
+ * repository has both x.gguf and x-00001-of-00002.gguf. */
+static bool read_old(pulling *p, err *e) {
     char *path = file_join(p->slot.dir, MANIFEST_NAME);
     err ignored = { 0 };
     if (file_exists(path)) manifest_read(&p->old, path, &ignored); /* a damaged one is as good as none: all is fetched again */
     free(path);
+    if (!p->old.doc) return true;
+    const char *main = p->pick.main ? p->pick.main->path : "", *old = manifest_main_path(&p->old);
+    if (strcmp(old, main) != 0)
+        return err_set(e, ERR_USAGE, "another model of the repository has the folder already") || err_where(e, "%s", p->slot.dir) || err_expected(e, "'%.150s'", *main ? main : "config.json and its safetensors") ||
+               err_got(e, "'%.150s'", *old ? old : "config.json and its safetensors") || err_hint(e, "`pingti models rm` it first, or pull into another folder: --models");
+    for (size_t i = 0; i < p->old.n; i++) pick_keep(&p->pick, &p->files, p->old.files[i].path);
+    return true;
 }
 
 static bool take_place(pulling *p, pull_result *out, err *e) {
-    read_old(p);
+    if (!read_old(p, e)) return false;
     if (up_to_date(p)) {
         out->already = true;
         out->manifest = json_incref(p->old.doc);
@@ -154,11 +165,10 @@ static bool take_place(pulling *p, pull_result *out, err *e) {
 
 static bool plan(pulling *p, err *e) {
     buf at = { 0 };
-    buf_printf(&at, "%s/%s/%s/%s/%s", p->job->root, p->hub.name, p->job->name->owner, p->job->name->name, p->pick.variant);
+    buf_printf(&at, "%s/%s/%s/%s/%s", p->job->root, p->hub.name, p->job->name->owner, p->job->name->name, p->variant);
     p->slot.dir = mem_must_copy(at.data, at.len);
-    read_old(p);
     buf_puts(&at, ".part");
-    bool ok = check_room(p, at.data, e);
+    bool ok = read_old(p, e) && check_room(p, at.data, e);
     free(p->slot.dir);
     p->slot.dir = NULL;
     buf_free(&at);
@@ -167,14 +177,14 @@ static bool plan(pulling *p, err *e) {
 
 static bool pull_it(pulling *p, pull_result *out, err *e) {
     const pull_job *job = p->job;
-    if (!(p->client = http_new(&job->settings, e))) return false;
     if (!hub_list(p->client, &p->hub, job->name, job->revision, &job->watch, &p->files, p->commit, &out->unreachable, e)) return false;
     if (!pick_files(&p->pick, &p->files, job->name, job->include, job->n_include, e)) return err_context(e, "%s/%s", job->name->owner, job->name->name);
     snprintf(out->commit, sizeof out->commit, "%s", p->commit);
+    store_variant(job->root, p->hub.name, job->name, &p->pick, p->variant);
     if (job->plan_only) return plan(p, e);
-    if (!store_begin(&p->slot, job->root, p->hub.name, job->name, p->pick.variant, e)) return false;
+    if (!store_begin(&p->slot, job->root, p->hub.name, job->name, p->variant, e)) return false;
     bool ok = take_place(p, out, e);
-    if (ok) out->path = p->pick.main ? file_join(p->slot.dir, p->pick.main) : mem_must_copy(p->slot.dir, strlen(p->slot.dir));
+    if (ok) out->path = p->pick.main ? file_join(p->slot.dir, repo_file_base(p->pick.main->path)) : mem_must_copy(p->slot.dir, strlen(p->slot.dir));
     store_end(&p->slot);
     return ok;
 }
@@ -183,7 +193,7 @@ bool pull_model(const pull_job *job, pull_result *out, err *e) {
     pulling p = { .job = job, .slot.lock = -1 };
     *out = (pull_result){ 0 };
     if (sodium_init() < 0) return err_set(e, ERR_IO, "libsodium does not start");
-    bool ok = hub_open(&p.hub, job->hub, job->endpoint, job->token, e) && pull_it(&p, out, e);
+    bool ok = (p.client = http_new(&job->settings, e)) && hub_open(&p.hub, p.client, job->hub, job->endpoint, job->token, e) && pull_it(&p, out, e);
     http_free(p.client);
     pick_free(&p.pick);
     listing_free(&p.files);

@@ -163,20 +163,29 @@ bool repo_file_shard(const char *path, size_t *stem, unsigned *part, unsigned *p
     return true;
 }
 
-bool repo_file_quant(const char *path, char out[REPO_QUANT_MAX]) {
-    const char *base = repo_file_base(path);
+/* The last one that stands alone: sizes and versions come before it. */
+static bool part_quant(const char *s, size_t len, char out[REPO_QUANT_MAX]) {
     bool found = false;
     char q[REPO_QUANT_MAX];
-    for (size_t i = 0; base[i]; i++) { /* the last one that stands alone: sizes and versions come before it */
-        if (i && !strchr("-._", base[i - 1])) continue;
-        size_t n = strcspn(base + i, "-.");
-        if (n && is_quant(base + i, n, q)) {
+    for (size_t i = 0; i < len; i++) {
+        if (i && !strchr("-._", s[i - 1])) continue;
+        size_t n = strcspn(s + i, "-./");
+        if (n && is_quant(s + i, n, q)) {
             memcpy(out, q, sizeof q);
             found = true;
             i += n - 1;
         }
     }
     return found;
+}
+
+bool repo_file_quant(const char *path, char out[REPO_QUANT_MAX]) {
+    const char *base = repo_file_base(path), *folder = base;
+    if (part_quant(base, strlen(base), out)) return true;
+    if (base == path) return false;
+    for (folder--; folder > path && folder[-1] != '/'; folder--) {
+    }
+    return part_quant(folder, (size_t)(base - 1 - folder), out);
 }
 
 void repo_url_encode(const char *text, bool slashes, buf *out) {

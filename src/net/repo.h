@@ -25,7 +25,7 @@ bool repo_name_likely(const char *text);
 bool repo_file_check(const char *path, err *e);
 const char *repo_file_base(const char *path); /* after the last slash */
 
-/* "model-Q4_K_M-00001-of-00003.gguf" -> "Q4_K_M"; false: it names none. */
+/* "model-Q4_K_M-00001-of-00003.gguf" -> "Q4_K_M", "Q4_K_M/model.gguf" -> the same: the name says it, else the folder. False: neither does. */
 bool repo_file_quant(const char *path, char out[REPO_QUANT_MAX]);
 /* Length of the path before "-00001-of-00003.gguf", and those numbers; false: not a part of several. */
 bool repo_file_shard(const char *path, size_t *stem, unsigned *part, unsigned *parts);

@@ -65,7 +65,8 @@ static int by_dir(const void *a, const void *b) { return strcmp(((const stored *
 bool store_read(const char *root, store_list *out, err *e) {
     *out = (store_list){ 0 };
     if (!file_exists(root)) return true;
-    if (access(root, R_OK | X_OK) != 0 || !file_is_dir(root)) return refused(e, "read", root);
+    errno = ENOTDIR;
+    if (!file_is_dir(root) || access(root, R_OK | X_OK) != 0) return refused(e, "read", root);
     walk(out, root, 3);
     if (out->n) qsort(out->items, out->n, sizeof *out->items, by_dir);
     return true;
@@ -82,14 +83,6 @@ void store_list_free(store_list *l) {
 
 char *store_path(const stored *s) { return s->m.doc && *s->m.main ? file_join(s->dir, s->m.main) : mem_must_copy(s->dir, strlen(s->dir)); }
 
-char *store_name(const manifest *m) {
-    char quant[REPO_QUANT_MAX];
-    buf b = { 0 };
-    buf_printf(&b, "%s/%s", m->owner, m->repo);
-    if (*m->main && repo_file_quant(m->main, quant)) buf_printf(&b, ":%s", quant);
-    else if (*m->main) buf_printf(&b, ":%s", m->main);
-    return buf_take(&b);
-}
 
 /* A GGUF is meant by its quantization or by any of its files; a folder by the repository alone. */
 static bool means(const repo_name *n, const manifest *m) {
@@ -100,7 +93,24 @@ static bool means(const repo_name *n, const manifest *m) {
             if (strcmp(m->files[i].path, n->file) == 0 || strcmp(m->files[i].name, n->file) == 0) return *m->main != 0;
         return false;
     }
-    return !n->quant[0] || (*m->main && repo_file_quant(m->main, quant) && strcmp(quant, n->quant) == 0);
+    return !n->quant[0] || (repo_file_quant(manifest_main_path(m), quant) && strcmp(quant, n->quant) == 0);
+}
+
+char *store_name(const store_list *l, const stored *s) {
+    const manifest *m = &s->m;
+    repo_name n;
+    size_t count = 0;
+    char quant[REPO_QUANT_MAX];
+    bool by_quant = repo_file_quant(manifest_main_path(m), quant);
+    buf b = { 0 };
+    buf_printf(&b, "%s/%s%s%s", m->owner, m->repo, by_quant ? ":" : "", by_quant ? quant : "");
+    if (by_quant && repo_name_parse(buf_str(&b), &n, NULL))
+        for (size_t i = 0; i < l->n; i++) count += l->items[i].m.doc && means(&n, &l->items[i].m);
+    if (*m->main && count != 1) {
+        buf_clear(&b);
+        buf_printf(&b, "%s/%s:%s", m->owner, m->repo, manifest_main_path(m));
+    }
+    return buf_take(&b);
 }
 
 static bool several(const store_list *l, const char *name, const bool *fits, err *e) {
@@ -182,6 +192,19 @@ static bool take_slot(store_slot *s, char *dir, err *e) {
     s->staging = joined(s->parent, base, ".part");
     s->lock_path = joined(s->parent, base, ".lock");
     return take_lock(s, e);
+}
+
+void store_variant(const char *root, const char *hub, const repo_name *name, const pick *p, char variant[PICK_VARIANT_MAX]) {
+    store_list all = { 0 };
+    buf repository = { 0 };
+    struct stat st;
+    snprintf(variant, PICK_VARIANT_MAX, "%s", p->variant);
+    buf_printf(&repository, "%s/%s/%s/%s", root, hub, name->owner, name->name);
+    if (p->main && lstat(repository.data, &st) == 0 && S_ISDIR(st.st_mode)) walk(&all, repository.data, 0);
+    for (size_t i = 0; i < all.n; i++)
+        if (all.items[i].m.doc && strcmp(manifest_main_path(&all.items[i].m), p->main->path) == 0) snprintf(variant, PICK_VARIANT_MAX, "%s", repo_file_base(all.items[i].dir));
+    store_list_free(&all);
+    buf_free(&repository);
 }
 
 bool store_begin(store_slot *s, const char *root, const char *hub, const repo_name *name, const char *variant, err *e) {

@@ -24,8 +24,8 @@ void store_list_free(store_list *l);
  * Several that fit are an error that lists them. */
 bool store_find(const store_list *l, const char *name, const stored **found, err *e);
 char *store_path(const stored *s);  /* what -m takes: the main file or the folder; free() */
-/* The shortest name that says which it is: "owner/name:Q4_K_M". free() */
-char *store_name(const manifest *m);
+/* The shortest name that says which of the list it is: "owner/name:Q4_K_M", or "owner/name:FILE" where that names several. free() */
+char *store_name(const store_list *l, const stored *s);
 
 /* One model's place while it is pulled or removed. */
 typedef struct store_slot {
@@ -34,6 +34,9 @@ typedef struct store_slot {
     int lock;
 } store_slot;
 
+/* The folder that a pick is kept in: that of the same file where an earlier pull (under another rule of naming) put it, else the one of its own
+ * name. */
+void store_variant(const char *root, const char *hub, const repo_name *name, const pick *p, char variant[PICK_VARIANT_MAX]);
 /* Makes the folders, takes the lock, and makes the staging folder; refused while another process has it. */
 bool store_begin(store_slot *s, const char *root, const char *hub, const repo_name *name, const char *variant, err *e);
 /* Writes the manifest into the staging folder, throws out what it does not name, and puts the folder in place of the old one. */

@@ -9,11 +9,14 @@ import hashlib
 import http.server
 import json
 import re
+import ssl
 import sys
 import threading
 import time
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+TLS = Path(__file__).resolve().parent / "tls"   # ca.pem, and servers' certificates by name
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -32,7 +35,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Hub:
-    def __init__(self, token=None, ranges=True):
+    def __init__(self, token=None, ranges=True, tls=None, store_tls=None):   # names of certificates; None: plain http
         self.repos, self.log, self.token = {}, [], token
         self.ranges, self.break_after, self.stall_after = ranges, [], []
         self.hooks = {}             # path prefix -> function(handler, origin) that answers in place of the honest code
@@ -40,11 +43,15 @@ class Hub:
         self.etag_of = lambda file, path, count: file.etag
         self.slow = 0               # seconds before each piece of 64 KiB
         self.lock, self.active, self.most_active, self.counts = threading.Lock(), 0, 0, {}
-        self.servers = [self.serve("hub"), self.serve("store")]
-        self.url, self.store_url = (f"http://127.0.0.1:{s.server_address[1]}" for s in self.servers)
+        self.servers = [self.serve("hub", tls), self.serve("store", store_tls)]
+        self.url, self.store_url = (f"http{'s' * bool(t)}://127.0.0.1:{s.server_address[1]}" for s, t in zip(self.servers, (tls, store_tls)))
 
-    def serve(self, origin):
+    def serve(self, origin, tls):
         server = Server(("127.0.0.1", 0), type("Handler", (Handler,), {"hub": self, "origin": origin}))
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(TLS / f"{tls}.pem")
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)   # in the connection's own thread
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": .05}, daemon=True).start()
         return server
 

@@ -2,6 +2,7 @@
 
 Every machine has bash; zsh, fish and man are asked where they are installed."""
 import fcntl
+import json
 import os
 import pty
 import re
@@ -12,6 +13,7 @@ import subprocess
 import termios
 import time
 import unittest
+from pathlib import Path
 
 from cli_case import COMMANDS, PROGRAM, CliCase
 
@@ -42,6 +44,19 @@ def whole_list(case):
     return {c: options_of(case.answers(c, "--help")) for c in commands}
 
 
+NAMES = ["qwen2.5:0.5b", "Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M"]
+
+
+def pulled(store):
+    """A store with one model, as `pingti pull` leaves it; its names are NAMES."""
+    folder = store / "huggingface/Qwen/Qwen2.5-0.5B-Instruct-GGUF/qwen2.5-0.5b-instruct-q4_k_m"
+    folder.mkdir(parents=True)
+    file = "qwen2.5-0.5b-instruct-q4_k_m.gguf"
+    (folder / "manifest.json").write_text(json.dumps({
+        "name": NAMES[0], "hub": "huggingface", "endpoint": "https://huggingface.co", "owner": "Qwen", "repository": "Qwen2.5-0.5B-Instruct-GGUF", "revision": "", "commit": "0" * 40,
+        "date": "2026-01-01T00:00:00Z", "main": file, "files": [{"name": file, "path": file, "url": "", "size": 0, "sha256": "0" * 64}]}))
+
+
 class Shell(CliCase):
     """A shell's completion, asked with words of which the last is being typed."""
     name = ""
@@ -54,12 +69,25 @@ class Shell(CliCase):
         cls.place = cls.home / "place"
         (cls.place / FOLDER).mkdir(parents=True)
         (cls.place / FILE).write_text("")
+        pulled(cls.home / "store")
         cls.script = cls.home / f"pingti.{cls.name}"
         with open(cls.script, "wb") as out:
             subprocess.run([PROGRAM, "completion", cls.name], stdout=out, check=True)
 
+    def environment(self, **more):
+        return super().environment(**{"PINGTI_MODELS": str(self.home / "store"), "PATH": f"{Path(PROGRAM).parent}:{os.environ['PATH']}", **more})
+
     def candidates(self, questions):
         raise NotImplementedError
+
+    def check_pulled(self):
+        """Names of pulled models, beside files, where a model is asked for."""
+        asked = [["run", "-m", ""], ["run", "--model", "qwen"], ["inspect", "Qwen/"], ["models", "path", ""], ["models", "rm", "qwen2.5"], ["pull", "q"], ["run", "--packed-dir", "q"], ["man", ""]]
+        wanted = [[*NAMES, FILE], NAMES[:1], NAMES[1:], NAMES, NAMES[:1], NAMES[:1], [], []]
+        for words, names, got in zip(asked, wanted, self.candidates(asked), strict=True):
+            self.assertLessEqual(set(names), set(got), words)
+            if not names:
+                self.assertFalse(set(got) & set(NAMES), words)
 
     def every_place(self):
         commands = whole_list(self)
@@ -106,12 +134,15 @@ class Bash(Shell):
             if cut[-1] == "" and cut[-2:-1] == ["="]:
                 cut.pop()
             lines.append("ask pingti " + " ".join(f"'{w}'" for w in cut))
-        done = subprocess.run(["bash", "--norc", "--noprofile"], input="\n".join(lines) + "\n", text=True, capture_output=True, cwd=self.place, check=False)
+        done = subprocess.run(["bash", "--norc", "--noprofile"], input="\n".join(lines) + "\n", text=True, capture_output=True, cwd=self.place, env=self.environment(), check=False)
         self.assertEqual(done.stderr, "")
         return [block.split() for block in done.stdout.split(".\n")[:-1]]
 
     def test_everything_that_help_shows(self):
         self.check_every_place()
+
+    def test_pulled_models(self):
+        self.check_pulled()
 
     def test_letters_and_negations(self):
         letters, negated, after = self.candidates([["run", "-"], ["run", "--no-"], ["run", "--", "some-f"]])
@@ -126,6 +157,9 @@ class Bash(Shell):
         self.assertEqual(screen.missing("ready"), [])
         screen.type("pingti run --cache-ty\tq\t-m some-fi\t\n")
         self.assertEqual(screen.missing("<run --cache-type q8_0 -m some-file.gguf>"), [], screen.seen)
+        for typed, line in (("pingti run -m qw\t\n", NAMES[0]), ("pingti run -m qwen2.5:\t\n", NAMES[0]), ("pingti run -m qwen2.5:0\t\n", NAMES[0]), ("pingti run -m Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q\t\n", NAMES[1])):
+            screen.type(typed)
+            self.assertEqual(screen.missing(f"<run -m {line}>"), [], screen.seen)
         screen.close()
 
 
@@ -146,7 +180,8 @@ class Zsh(Shell):
             self.assertEqual(screen.missing(*(f"--{o.name}" for o in options)), [], f"zsh: {command}")
         for typed, line in (("pingti run --cache-type q\t\n", "<run --cache-type q8_0>"), ("pingti run --cache-type=q\t\n", "<run --cache-type=q8_0>"),
                             ("pingti run -m some-fi\t\n", "<run -m some-file.gguf>"), ("pingti run --packed-dir some-f\t\n", "<run --packed-dir some-folder>"),
-                            ("pingti comple\tb\t\n", "<completion bash>"), ("pingti man toke\t\n", "<man tokenize>"), ("pingti inspect some-fi\t\n", "<inspect some-file.gguf>")):
+                            ("pingti comple\tb\t\n", "<completion bash>"), ("pingti man toke\t\n", "<man tokenize>"), ("pingti inspect some-fi\t\n", "<inspect some-file.gguf>"),
+                            ("pingti run -m qw\t\n", f"<run -m {NAMES[0]}>"), ("pingti run -m qwen2.5:0\t\n", f"<run -m {NAMES[0]}>"), ("pingti models path Qw\t\n", f"<models path {NAMES[1]}>")):
             screen.type("\x15" + typed)
             self.assertEqual(screen.missing(line), [], screen.seen)
         screen.close()
@@ -166,6 +201,9 @@ class Fish(Shell):
 
     def test_everything_that_help_shows(self):
         self.check_every_place()
+
+    def test_pulled_models(self):
+        self.check_pulled()
 
 
 class Terminal:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import struct
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import tiny_model
 from cli_case import PROGRAM, CliCase
-from hub_server import COMMIT, File, Hub
+from hub_server import COMMIT, TLS, File, Hub
 
 BIG = random.Random(1).randbytes(40 << 20)   # several parts
 REPO = "team/tiny-GGUF"
@@ -38,7 +39,7 @@ class PullCase(CliCase):
         self.hub.add(REPO, {"tiny-q8_0.gguf": self.gguf, "tiny-q4_k_m.gguf": self.chatty, "README.md": b"# tiny"})
 
     def environment(self, **more):
-        env = {k: v for k, v in super().environment().items() if not k.lower().endswith("_proxy") and not k.startswith(("HF_", "MODELSCOPE_"))}
+        env = {k: v for k, v in super().environment().items() if not k.lower().endswith("_proxy") and not k.startswith(("HF_", "MODELSCOPE_", "SSL_", "CURL_"))}
         return {**env, "PINGTI_MODELS": str(self.store), **self.hub.environment(), **more}
 
     def pull(self, *arguments, **more):
@@ -100,6 +101,42 @@ class What(PullCase):
         del self.hub.repos["o/split-GGUF"]["x/s-Q4_K_M-00002-of-00003.gguf"]
         self.refused_pull("o/split-GGUF:q4_k_m", says=("lacks a part", "00002-of-00003", "3 parts"))
 
+    def test_files_of_one_name_in_several_folders_do_not_replace_each_other(self):
+        """They once did: the folder in the store had the file's name alone."""
+        repo, parts = "o/folders-GGUF", ("model-00001-of-00002.gguf", "model-00002-of-00002.gguf")
+        self.hub.add(repo, {f"{q}/{p}": f"{q} {p}".encode() for q in ("Q4_K_M", "Q8_0") for p in parts} | {"a/notes.txt": b"a", "b/notes.txt": b"b"})
+        four, eight = self.pull(f"{repo}:Q4_K_M"), self.pull(f"{repo}:q8_0")
+        self.assertEqual((four.parent.name, eight.parent.name), ("Q4_K_M--model", "Q8_0--model"))
+        self.assertEqual((four.read_bytes(), eight.read_bytes()), (b"Q4_K_M " + parts[0].encode(), b"Q8_0 " + parts[0].encode()))
+        self.assertEqual([m["name"] for m in json.loads(self.answers("models", "--json"))], [f"{repo}:Q4_K_M", f"{repo}:Q8_0"])
+        self.assertEqual(self.answers("models", "path", f"{repo}:Q4_K_M"), f"{four}\n")
+        notes = [self.pull(f"{repo}:{folder}/notes.txt") for folder in "ab"]
+        self.assertEqual([n.read_bytes() for n in notes], [b"a", b"b"])
+        self.assertIn(f"{repo}:a/notes.txt", [m["name"] for m in json.loads(self.answers("models", "--json"))])
+        self.assertIn("all as they were pulled", self.answers("models", "verify"))
+        deep = "/".join(["folder" * 5] * 12)
+        self.hub.add(repo, {f"{deep}/{n}/deep.gguf": n.encode() for n in ("x", "y")})
+        self.assertEqual([self.pull(f"{repo}:{deep}/{n}/deep.gguf").read_bytes() for n in ("x", "y")], [b"x", b"y"])
+
+    def test_a_store_of_before_is_gone_on_with(self):
+        """Its folders had the names of files alone: a file that is in one stays there, another one does not take its place."""
+        repo = "o/folders-GGUF"
+        self.hub.add(repo, {"Q8_0/model.gguf": self.gguf, "model.gguf": self.chatty})
+        now = self.pull(f"{repo}:Q8_0").parent
+        then = now.with_name("model")
+        now.rename(then)
+        self.assertIn("here already", self.said(f"{repo}:Q8_0"))
+        self.hub.add(repo, {"Q8_0/model.gguf": self.gguf + b"new"})
+        self.assertEqual(self.pull(f"{repo}:Q8_0"), then / "model.gguf")
+        self.refused_pull(f"{repo}:model.gguf", status=2, says=("another model of the repository has the folder", "'Q8_0/model.gguf'", "models rm"))
+        self.assert_is(then / "model.gguf", self.gguf + b"new")
+
+    def test_a_gguf_and_the_parts_of_one_of_its_name(self):
+        self.hub.add("o/both-GGUF", {"x.gguf": b"whole", "x-00001-of-00001.gguf": b"part"})
+        whole = self.pull("o/both-GGUF:x.gguf")
+        self.refused_pull("o/both-GGUF:x-00001-of-00001.gguf", status=2, says="another model of the repository has the folder")
+        self.assertEqual(whole.read_bytes(), b"whole")
+
     def test_an_ambiguous_or_absent_quantization_lists_what_there_is(self):
         self.hub.add(REPO, {"ud/tiny-UD-Q8_0.gguf": self.gguf})
         self.refused_pull(f"{REPO}:Q8_0", status=2, says=("several", "tiny-q8_0.gguf", "ud/tiny-UD-Q8_0.gguf"))
@@ -117,6 +154,17 @@ class What(PullCase):
         self.assertIn("may run code when loaded: pytorch_model.bin", said)
         self.assertIn("careful: pytorch_model.bin", self.said("o/plain", "--include", "*.bin"))
         self.assertEqual((folder / "pytorch_model.bin").read_bytes(), b"pickle")
+        self.assertIn("here already", self.said("o/plain"))   # it once dropped what --include had added
+        self.hub.add("o/plain", {"config.json": b'{"new": 1}', "pytorch_model.bin": b"new pickle"})
+        self.hub.hooks["/api/models/o/plain/revision"] = lambda h, _: h.answer_json({"sha": "f" * 40})
+        said = self.said("o/plain")
+        self.assertIn("kept up to date, pulled earlier: pytorch_model.bin", said)
+        self.assertNotIn("when loaded: pytorch_model.bin", said)
+        self.assertEqual((folder / "pytorch_model.bin").read_bytes(), b"new pickle")
+        del self.hub.repos["o/plain"]["pytorch_model.bin"]
+        self.hub.hooks["/api/models/o/plain/revision"] = lambda h, _: h.answer_json({"sha": "e" * 40})
+        self.assertIn("gone from the hub, and from here with this pull: pytorch_model.bin", self.said("o/plain"))
+        self.assertFalse((folder / "pytorch_model.bin").exists())
         self.refused_pull("o/plain", "--include", "*.nothing", status=2, says="matches no file")
         self.hub.add("o/pickles", {"config.json": b"{}", "pytorch_model.bin": b"pickle"})
         self.refused_pull("o/pickles", says=("no model that pingti can read", "pickles"))
@@ -278,6 +326,31 @@ class Transfers(PullCase):
         self.assertEqual(child.returncode, 130, said)
         self.assertTrue(whole.exists())
 
+    def test_a_device_that_is_full_midway(self):
+        """What came is kept, and the next pull goes on."""
+        self.add_big()
+        limit = 20 << 20
+        done = subprocess.run([PROGRAM, "pull", "-q", *QUICK, "--connections", "1", "o/big-GGUF"], env=self.environment(), capture_output=True, text=True, timeout=60, check=False,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("File too large", done.stderr)
+        self.assertEqual(list(self.store.rglob("big.gguf")), [])
+        self.said("o/big-GGUF")
+        self.assert_is(next(self.store.rglob("big.gguf")), BIG)
+
+    def test_the_file_changes_between_parts_side_by_side(self):
+        """Parts of two versions are never put together."""
+        self.add_big()
+        other = bytes(reversed(BIG))
+        def changes(file, path, count):
+            if count == 3:   # this answer has its bytes already
+                file.data = other
+            return '"old"' if count < 4 else '"new"'
+        self.hub.etag_of = changes
+        self.hub.slow = .002
+        self.refused_pull("o/big-GGUF", "--connections", "3", "--stall-timeout", "30", says=("not what the hub lists", hashlib.sha256(other).hexdigest()))
+        self.assertEqual(list(self.store.rglob("big.gguf")), [])
+
     def test_two_pulls_of_one_model(self):
         self.add_big()
         self.hub.slow = .05
@@ -431,6 +504,34 @@ class Lies(PullCase):
         for address in ("file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1:70/_x", "dict://127.0.0.1:11211/stat", "scp://127.0.0.1/etc/passwd", "http://user:secret@127.0.0.1/"):
             self.lie(lambda h, _: h.answer(302, b"", {"Location": address}), "an address is not allowed", place=f"/{REPO}/resolve")
 
+    def test_a_signed_address_is_shown_without_its_signature(self):
+        """Whoever reads a log must not be able to fetch the file by it."""
+        for answer in (lambda h: h.answer(500), lambda h: h.answer(403), lambda h: h.answer(200, b"short"), lambda h: h.answer(200, b"", {"Content-Encoding": "br"}),
+                       lambda h: h.answer(302, b"", {"Location": "ftp://user:secret@h/x?signature=5"}), lambda h: h.answer(302, b"", {"Location": h.path + "5"})):
+            self.hub.hooks[f"/{REPO}/tiny-q8_0.gguf?signature"] = lambda h, _, answer=answer: answer(h)
+            said = self.refused_pull(f"{REPO}:Q8_0", "--retries", "1", says="pingti: error")
+            self.assertNotIn("signature", said)
+            self.assertNotIn("secret", said)
+            self.assertIn("...", said)
+
+    def test_an_endpoint_without_a_scheme_is_refused_at_once(self):
+        began = time.monotonic()
+        for env, given in (({}, ["--endpoint", "127.0.0.1:1"]), ({"HF_ENDPOINT": "hf-mirror.example"}, [])):
+            self.refused("pull", REPO, *given, status=2, env=env, says=("not usable", given[0] if given else "HF_ENDPOINT", "write https:// before it"))
+        self.refused_pull(REPO, "--endpoint", "https://me:secret@127.0.0.1", status=2, says="https://...@127.0.0.1")
+        self.assertLess(time.monotonic() - began, 3)
+
+    def test_without_libcurl(self):
+        """It is opened by pull alone; what opens first here is no library."""
+        folder = self.home / "none"
+        folder.mkdir()
+        for name in ("libcurl-gnutls.so.4", "libcurl.so.4"):
+            (folder / name).write_text("")
+        env = {"LD_LIBRARY_PATH": str(folder)}
+        self.refused_pull(REPO, env=env, says=("needs libcurl", "libcurl-gnutls.so.4", "apt install", "-m"))
+        self.assertIn("not possible: pulling models needs libcurl", self.answers("doctor", env=env))
+        self.answers("models", env=env)
+
     def test_the_token_goes_to_the_hub_alone(self):
         """CVE-2025-51471: a server made the client send its token elsewhere."""
         self.hub.token = "hf_secret"
@@ -465,6 +566,66 @@ class Lies(PullCase):
                 handler.send_header(f"X-{i}", "y" * 100)
             handler.end_headers()
         self.lie(flood, "headers without an end", place=f"/{REPO}/resolve")
+
+
+class Https(PullCase):
+    def serve(self, **certificates):
+        self.hub.__exit__()
+        self.hub = Hub(token="hf_secret", **certificates)
+        self.addCleanup(self.hub.__exit__)
+        self.hub.add(REPO, {"tiny-q8_0.gguf": self.gguf})
+
+    def environment(self, ca=TLS / "ca.pem", **more):
+        return super().environment(**{"HF_TOKEN": "hf_secret", "MODELSCOPE_API_TOKEN": "hf_secret", "SSL_CERT_FILE": str(ca), **more})
+
+    def tokens(self):
+        """(origin, whether the request had the token, in whatever form)"""
+        return {(origin, "hf_secret" in str(headers)) for origin, _, headers in self.hub.log}
+
+    def test_a_good_certificate(self):
+        self.serve(tls="good", store_tls="good")
+        self.assert_is(self.pull(f"{REPO}:Q8_0"), self.gguf)
+        self.assertEqual(self.tokens(), {("hub", True), ("store", False)})
+
+    def test_certificates_that_prove_nothing(self):
+        """Refused at once, and nobody gets the token: signed by an authority that is not trusted here, run out, for another host."""
+        other = TLS / "elsewhere.pem"
+        for ca, certificate, says in ((other, "good", "verification failed"), (TLS / "ca.pem", "expired", "verification failed"), (TLS / "ca.pem", "elsewhere", "'127.0.0.1'")):
+            for origin in ("tls", "store_tls"):
+                if ca == other and origin == "store_tls":
+                    continue   # the hub is refused already
+                self.serve(**{"tls": "good", "store_tls": "good", origin: certificate})
+                with self.subTest(f"{origin} {certificate} {ca}"):
+                    began = time.monotonic()
+                    self.refused_pull(f"{REPO}:Q8_0", env={"SSL_CERT_FILE": str(ca)}, says=("does not prove who it is", says, "SSL_CERT_FILE"))
+                    self.assertLess(time.monotonic() - began, 5)
+                    self.assertEqual(self.tokens(), {("hub", True)} if origin == "store_tls" else set())
+                    self.assertEqual(list(self.store.rglob("*.gguf")), [])
+        self.refused_pull(REPO, env={"SSL_CERT_FILE": "/nowhere"}, says=("certificates to check servers by cannot be read", "/nowhere"))
+
+    def test_no_way_down_to_http(self):
+        self.serve(tls="good")
+        self.refused_pull(f"{REPO}:Q8_0", says="from https down to http")
+        down = lambda h, origin: h.answer(302, b"", {"Location": self.hub.store_url + h.path})
+        for place, more in (("/api/models", ()), ("/api/v1", ("--hub", "modelscope")), (f"/models/{REPO}/resolve", ("--hub", "modelscope"))):
+            self.hub.hooks = {place: down}
+            self.refused_pull(f"{REPO}:Q8_0", *more, says="from https down to http")
+        self.assertEqual({origin for origin, _, _ in self.hub.log}, {"hub"})
+
+    def test_another_host_gets_no_token(self):
+        """The same machine under another name is another host, for every kind of redirect and for the list too."""
+        for status in (301, 302, 303, 307, 308):
+            for place in (f"/{REPO}/resolve", "/api/models"):
+                self.serve(tls="good", store_tls="good")
+                self.hub.hooks[place] = lambda h, origin: h.answer(status, b"", {"Location": self.hub.store_url.replace("127.0.0.1", "localhost") + "/there"}) if origin == "hub" else h.answer(404)
+                self.refused_pull(f"{REPO}:Q8_0", says="HTTP 404")
+                self.assertIn(("store", False), self.tokens())
+                self.assertNotIn(("store", True), self.tokens())
+
+    def test_a_site_without_tls(self):
+        began = time.monotonic()
+        self.refused("pull", REPO, "--endpoint", self.hub.url.replace("http:", "https:"), says=("no TLS connection", "is the address an http:// one?"))
+        self.assertLess(time.monotonic() - began, 5)
 
 
 class Lists(PullCase):
@@ -650,7 +811,8 @@ class Models(PullCase):
         self.assertNotIn("damaged", self.answers("models"))
 
     def test_wrong_use(self):
-        self.refused("models", "delete", status=2, says="cannot 'delete'")
+        self.refused("models", "delete", status=2, says="'models delete' is not known")
+        self.refused("models", "list", "x", status=2, says="takes no name")
         self.refused("models", "rm", status=2, says="lacks a name")
         self.refused("pull", status=2, says="lacks an argument")
         self.refused("models", says="HOME is not set", status=2, env={"PINGTI_MODELS": "", "HOME": ""})

@@ -12,10 +12,12 @@ static void usage_lines(void **state) {
     (void)state;
     assert_int_equal(argument("doctor [-m MODEL] [options]", true).kind, USAGE_NOTHING);
     assert_int_equal(argument("run -m MODEL [options] [PROMPT | -]", true).kind, USAGE_TEXT);
-    assert_int_equal(argument("inspect [-m] MODEL [options]", true).kind, USAGE_FILE);
+    assert_int_equal(argument("inspect [-m] MODEL [options]", true).kind, USAGE_MODEL);
     assert_int_equal(argument("template -m MODEL [options] [CONVERSATION.json | -]", true).kind, USAGE_FILE);
     assert_int_equal(argument("bench -m MODEL [options] | bench --machine | bench --kernels [REGEX]", true).kind, USAGE_TEXT);
     assert_int_equal(argument("pack SOURCE-DIR", true).kind, USAGE_DIR);
+    assert_int_equal(argument("models [list | rm NAME]", true).kind, USAGE_WORDS);
+    assert_int_equal(argument("models [list | rm NAME]", false).kind, USAGE_PULLED);
     assert_int_equal(argument("man [COMMAND]", true).kind, USAGE_COMMAND);
     assert_int_equal(argument("fetch NAME|owner/name[:file]", true).kind, USAGE_TEXT);
     usage_place shells = argument("completion bash|zsh|fish", true);

@@ -1,6 +1,6 @@
 # The program as a person or a script meets it. Standard-library Python; tiny models are written by the tests themselves.
 if(TARGET pingti)
-  set(tests test_options test_run test_receipt test_sampling test_text test_chat test_bench test_completion test_convert test_grammar)
+  set(tests test_options test_run test_receipt test_sampling test_text test_chat test_bench test_completion test_convert test_grammar test_wrong_use)
   if(CURL_FOUND)
     list(APPEND tests test_pull)
   endif()
@@ -8,6 +8,11 @@ if(TARGET pingti)
     add_test(NAME cli/${test} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/${test}.py)
     set_tests_properties(cli/${test} PROPERTIES TIMEOUT 300 LABELS cli ENVIRONMENT "PINGTI_BINARY=${PINGTI_TESTED};PINGTI_EMULATED=${PINGTI_EMULATED}")
   endforeach()
+  # The program as a build without libcurl's header has it.
+  add_executable(pingti_without_curl $<TARGET_OBJECTS:pingti> ${PINGTI_STORE_SOURCES} ${PROJECT_SOURCE_DIR}/src/net/absent.c)
+  target_link_libraries(pingti_without_curl PRIVATE pingti_static PkgConfig::EDIT)
+  add_test(NAME cli/test_without_curl COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/test_without_curl.py)
+  set_tests_properties(cli/test_without_curl PROPERTIES TIMEOUT 60 LABELS cli ENVIRONMENT "PINGTI_BINARY=$<TARGET_FILE:pingti_without_curl>")
   # Parts of the program that stand alone.
   foreach(pair test_think:chat_think test_usage:usage)
     string(REGEX MATCH "^(.*):(.*)$" pair ${pair})

@@ -80,6 +80,7 @@ def main():
             for library in ("libc6 (>=", "libjansson4", "libpcre2-8-0", "libutf8proc", "libsodium"):
                 expect(library in control[package]["Depends"], f"{package} depends on {control[package]['Depends']}")
         expect("libedit2" in control["pingti"]["Depends"] and "libedit2" not in control["libpingti0"]["Depends"], "libedit2 is the program's")
+        expect("libcurl" in control["pingti"]["Recommends"] and "curl" not in control["pingti"]["Depends"], "libcurl is opened by pull alone")
         expect(control["libpingti-dev"]["Depends"] == f"libpingti0 (= {version})", "the development files need the same library")
         expect(f"libpingti 0 libpingti0 (= {version})" in output(["dpkg-deb", "-I", packages["libpingti0"], "shlibs"]), "shlibs")
         names = {package: sorted(Path(f).name for f in listed if "/share/" not in f) for package, listed in files.items()}

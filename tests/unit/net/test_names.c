@@ -58,9 +58,9 @@ static void quantizations_in_file_names(void **state) {
     static const char *const cases[][2] = {
         { "qwen2.5-0.5b-instruct-q4_k_m.gguf", "Q4_K_M" }, { "tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf", "Q4_K_M" }, { "Phi-3-mini-4k-instruct-q4.gguf", "Q4" }, { "x/Llama-3.2-1B-Instruct-f16.gguf", "F16" },
         { "m-UD-Q4_K_XL.gguf", "Q4_K_XL" }, { "m-IQ2_XXS-00001-of-00002.gguf", "IQ2_XXS" }, { "m_Q8_0.gguf", "Q8_0" }, { "TQ1_0.gguf", "TQ1_0" }, { "m-BF16.gguf", "BF16" }, { "m-mxfp4.gguf", "MXFP4" },
-        { "Q4_K_M/m-Q5_K_S.gguf", "Q5_K_S" },
+        { "Q4_K_M/m-Q5_K_S.gguf", "Q5_K_S" }, { "Q4_K_M/model-00001-of-00003.gguf", "Q4_K_M" }, { "x/BF16/model.gguf", "BF16" }, { "UD-Q4_K_XL/model.gguf", "Q4_K_XL" },
     };
-    static const char *const none[] = { "model.gguf", "qwen.gguf", "m-7b.gguf", "m-q.gguf", "m-quality.gguf", "", "m-q4_.gguf", "q4k/m.gguf" };
+    static const char *const none[] = { "model.gguf", "qwen.gguf", "m-7b.gguf", "m-q.gguf", "m-quality.gguf", "", "m-q4_.gguf", "q4k/m.gguf", "Q4_K_M/x/model.gguf", "/m.gguf" };
     char q[REPO_QUANT_MAX];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (!repo_file_quant(cases[i][0], q)) fail_msg("'%s' has none", cases[i][0]);
