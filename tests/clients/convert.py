@@ -5,35 +5,20 @@ python convert.py --build BUILD [--data DIR] [--converter FOLDER]
 
 Every golden family: transformers computes the same logits from the GGUF file (where its loader knows the architecture) and from the directory
 that comes back; gguf reads keys, names, shapes and values. A trained model with its SentencePiece tokenizer, too."""
-import argparse, json, os, pathlib, shutil, subprocess, sys, tempfile, warnings
+import json, os, pathlib, shutil, subprocess, sys, tempfile, warnings
 
 import gguf
 import numpy as np
 import torch
 import transformers
+from _checks import GOLDEN, Checks
 from safetensors import safe_open
 
 warnings.filterwarnings("ignore")
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
-ap = argparse.ArgumentParser()
-ap.add_argument("--build", required=True)
-ap.add_argument("--data")
-ap.add_argument("--converter")
-args = ap.parse_args()
-PINGTI = os.path.join(args.build, "pingti")
-GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden/models"
-bad = 0
-
-
-def check(ok, what):
-    global bad
-    bad += not ok
-    print("ok  " if ok else "DIFF", what)
-
-
-def run(*a):
-    return subprocess.run([PINGTI, *map(str, a)], capture_output=True, text=True)
+checks = Checks("--converter")
+args, check, run = checks.options, checks.check, checks.ask
 
 
 def tensors(folder):
@@ -98,8 +83,8 @@ def main():
             made = there_and_back(folder.name, folder, work)
             if made:
                 by_transformers(folder.name, folder, made)
-        data = pathlib.Path(args.data) / "models/stories260K" if args.data else None
-        if data and data.exists():
+        data = checks.data("models/stories260K")
+        if data:
             made = there_and_back("stories260K", data, work)
             want, _ = by_transformers("stories260K", data, made)
             model = load(work, gguf_file="stories260K.gguf")
@@ -111,12 +96,12 @@ def main():
             against_converter(work)
     finally:
         shutil.rmtree(work)
-    sys.exit(bad != 0)
+    checks.end()
 
 
 def against_converter(work):
     """The trained model alone needs no patching of the converter: its tokenizer is one that it knows."""
-    data = pathlib.Path(args.data) / "models/stories260K"
+    data = checks.data("models/stories260K")
     subprocess.run([sys.executable, os.path.join(args.converter, "convert_hf_to_gguf.py"), data, "--outfile", work / "theirs.gguf", "--outtype", "f32"], check=True, capture_output=True)
     run("convert", "-m", data, "-o", work / "ours.gguf", "-q", "--no-originals")
     a, b = gguf.GGUFReader(work / "ours.gguf"), gguf.GGUFReader(work / "theirs.gguf")

@@ -4,31 +4,16 @@ and beside llama.cpp's tools where they are at hand (--llama-cpp FOLDER with lla
 python quantize.py --build BUILD [--data DIR] [--llama-cpp FOLDER]
 
 Shown for a small trained model: weighted and plain root mean square error of every mix, with and without an importance matrix."""
-import argparse, json, os, pathlib, random, subprocess, sys, tempfile
+import json, os, pathlib, random, subprocess, tempfile
 
 import gguf
 import numpy as np
+from _checks import Checks
 from gguf import quants
 
-ap = argparse.ArgumentParser()
-ap.add_argument("--build", required=True)
-ap.add_argument("--data")
-ap.add_argument("--llama-cpp")
-args = ap.parse_args()
-PINGTI = os.path.join(args.build, "pingti")
-GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden/models"
+checks = Checks("--llama-cpp")
+args, check, run = checks.options, checks.check, checks.run
 MIXES = "Q8_0 Q6_K Q5_K_M Q4_K_M IQ4_XS Q4_0".split()
-bad = 0
-
-
-def check(ok, what):
-    global bad
-    bad += not ok
-    print("ok  " if ok else "DIFF", what)
-
-
-def run(*a):
-    return subprocess.run([PINGTI, *map(str, a)], check=True, capture_output=True, text=True).stdout
 
 
 def read(path):
@@ -119,7 +104,7 @@ def main():
                     check(quants.quantize(values(exact[name]).astype(np.float32), t.tensor_type).tobytes() == t.data.tobytes(), f"{mix}: {name} as gguf encodes {t.tensor_type.name}") if name.startswith(("token", "blk.0.ffn_d")) else None
         if args.llama_cpp:
             compare_tools(model, matrix, text, folder, exact, weights)
-    sys.exit(bad != 0)
+    checks.end()
 
 
 main()
