@@ -1,3 +1,7 @@
+# Debian's folder of the architecture, which GNUInstallDirs leaves out when the build is for another machine.
+if(CMAKE_CROSSCOMPILING AND CMAKE_INSTALL_PREFIX STREQUAL "/usr" AND CMAKE_LIBRARY_ARCHITECTURE)
+  set(CMAKE_INSTALL_LIBDIR lib/${CMAKE_LIBRARY_ARCHITECTURE} CACHE PATH "libraries, below the prefix")
+endif()
 include(GNUInstallDirs)
 # Components are what Debian packages hold: program, library (to run with), development (to build with).
 # pingti.pc finds its prefix from where it lies, so that `cmake --install --prefix` may put it anywhere.

@@ -90,6 +90,28 @@ def main():
     for name, config in configs.items():
         put("config", name, json.dumps(config).encode())
     hub_seeds()
+    plan_seeds()
+
+
+def plan_seeds():
+    """Whole models of one layer, a byte for the mix behind them: a Llama, one with experts, a Phi-3, a DeepSeek-V2 with latent attention."""
+    def keys(arch, **more):
+        numbers = {"context_length": 64, "embedding_length": 32, "block_count": 1, "feed_forward_length": 64, "attention.head_count": 2, "attention.head_count_kv": 2,
+                   "rope.dimension_count": 16} | more
+        return [("general.architecture", 8, arch), (f"{arch}.attention.layer_norm_rms_epsilon", 6, 1e-5)] + [(f"{arch}.{k}", 4, v) for k, v in numbers.items()]
+
+    both = [("token_embd.weight", [32, 5], 0), ("output_norm.weight", [32], 0), ("output.weight", [32, 5], 1), ("blk.0.attn_norm.weight", [32], 0), ("blk.0.ffn_norm.weight", [32], 0)]
+    qkv = [(f"blk.0.attn_{n}.weight", [32, 32], 8) for n in "qkv"]
+    out, ffn = [("blk.0.attn_output.weight", [32, 32], 2)], [("blk.0.ffn_gate.weight", [32, 64], 0), ("blk.0.ffn_up.weight", [32, 64], 30), ("blk.0.ffn_down.weight", [64, 32], 0)]
+    experts = [("blk.0.ffn_gate_inp.weight", [32, 2], 0), ("blk.0.ffn_gate_exps.weight", [32, 64, 2], 0), ("blk.0.ffn_up_exps.weight", [32, 64, 2], 0), ("blk.0.ffn_down_exps.weight", [64, 32, 2], 0)]
+    put("plan", "llama", gguf(keys("llama"), both + qkv + out + ffn) + b"\x83")
+    put("plan", "mixtral", gguf(keys("llama", expert_count=2, expert_used_count=1), both + qkv + out + experts) + b"\x80")
+    put("plan", "phi3", gguf(keys("phi3"), both + [("blk.0.attn_qkv.weight", [32, 96], 0)] + out + [("blk.0.ffn_up.weight", [32, 128], 0), ffn[2]]) + b"\x82")
+    latent = [("blk.0.attn_q.weight", [32, 48], 0), ("blk.0.attn_kv_a_mqa.weight", [32, 24], 0), ("blk.0.attn_kv_a_norm.weight", [16], 0), ("blk.0.attn_k_b.weight", [16, 16, 2], 0),
+              ("blk.0.attn_v_b.weight", [16, 16, 2], 0)]
+    more = {"attention.head_count_kv": 1, "attention.kv_lora_rank": 16, "attention.key_length": 24, "attention.value_length": 16, "attention.key_length_mla": 24, "attention.value_length_mla": 16,
+            "rope.dimension_count": 8, "leading_dense_block_count": 1, "expert_count": 2, "expert_used_count": 1, "expert_feed_forward_length": 32, "expert_shared_count": 1}
+    put("plan", "deepseek2", gguf(keys("deepseek2", **more), both + latent + out + ffn) + b"\x81")
 
 
 def hub_seeds():

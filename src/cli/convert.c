@@ -96,12 +96,14 @@ static bool backward(task *k, const plan_write_options *w, err *e) {
 
 static void print_result(const task *k) {
     if (k->o->json) {
-        out_json(json_pack("{s:s, s:I, s:I, s:I, s:f, s:I}", "output", k->o->output, "tensors", (json_int_t)k->plan.n, "bytes", (json_int_t)k->written.bytes, "source_bytes",
-                           (json_int_t)k->written.source_bytes, "seconds", k->seconds, "resumed_bytes", (json_int_t)k->written.resumed_bytes), true);
+        out_json(json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I}", "output", k->o->output, "tensors", (json_int_t)k->plan.n, "bytes", (json_int_t)k->written.bytes, "source_bytes",
+                           (json_int_t)k->written.source_bytes, "seconds", k->seconds, "resumed_bytes", (json_int_t)k->written.resumed_bytes, "removed_files",
+                           (json_int_t)k->written.removed), true);
         return;
     }
     out_printf("%s: %zu tensors, %s, in %s (%.0f MB/s)", k->o->output, k->plan.n, show_bytes(k->written.bytes).text, show_duration(k->seconds).text,
                (double)k->written.source_bytes / 1e6 / (k->seconds > 0 ? k->seconds : 1e-9));
+    if (k->written.removed) out_printf("; %zu files of an earlier run with another --shard-size were removed", k->written.removed);
     if (k->written.resumed_bytes) out_printf("; %s were there from an earlier run", show_bytes(k->written.resumed_bytes).text);
     out_printf("\n");
 }

@@ -20,6 +20,8 @@ bool hf_plan_tensors(plan *p, const model_source *s, const model_spec *spec, con
 bool hf_plan_numbers(plan *p, const model_source *s, const model_spec *spec, const char *arch, err *e);
 void hf_plan_general(plan *p, const model_source *s, const char *name, uint64_t parameters, uint64_t expert_parameters, uint32_t experts);
 bool hf_plan_vocabulary(plan *p, const model_source *s, const model_spec *spec, const char *pre, err *e);
+/* The name that was given, in keys kept from a GGUF file; refused where the vocabulary has no splitting rules. */
+bool hf_override_pre(plan *p, const model_source *s, const model_spec *spec, const char *pre, err *e);
 /* What a matrix of this model is called in GGUF files, experts by their stack; false: it has no such name. out[256] */
 bool gguf_name_of(const arch *a, const char *name, char out[256]);
 /* llama.cpp's name of the architecture: "llama" for Mixtral. */

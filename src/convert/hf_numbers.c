@@ -226,6 +226,7 @@ bool plan_from_hf(plan *p, const model_source *s, const hf_options *o, model_spe
     gguf_set_str(p->keys, "general.architecture", arch_name);
     if (!hf_plan_tensors(p, s, spec, arch_name, o->type, e) || !carried_read(p, s, &used, stale, e)) return false;
     if (!used && !make_keys(p, s, o, spec, arch_name, e)) return false;
+    if (used && o->pre && !hf_override_pre(p, s, spec, o->pre, e)) return false;
     if (used && o->name) gguf_set_str(p->keys, "general.name", o->name);
     if (!used || o->type >= 0) {
         gguf_set_u32(p->keys, "general.file_type", file_type_of(p, o->type));

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/outfile.h"
 #include "convert/carried.h"
+#include "convert/cut.h"
 #include "convert/originals.h"
 #include "format/safetensors_write.h"
 #include "model/arch.h"
@@ -287,30 +288,34 @@ static bool make_dir(const char *dir, err *e) {
     return err_set(e, ERR_IO, "the directory '%s' cannot be made", dir) || err_got(e, "%s", strerror(errno));
 }
 
-static bool write_index(const safetensors_entry *all, const shards *s, size_t n, const char *dir, err *e) {
-    buf text = { 0 };
-    char *path = file_join(dir, "model.safetensors.index.json");
-    safetensors_index(all, s->of, n, s->n, s->total, &text);
-    bool ok = outfile_put(path, text.data, text.len, e);
-    buf_free(&text);
+static bool write_index(const buf *text, const char *dir, err *e) {
+    char *path = file_join(dir, SAFETENSORS_INDEX);
+    bool ok = outfile_put(path, text->data, text->len, e);
     free(path);
     return ok;
 }
 
-bool to_hf_write(const plan *p, const model_spec *spec, const char *dir, const to_hf_options *o, const plan_write_options *w, plan_written *done, err *e) {
+static bool write_small_files(const plan *p, const model_spec *spec, const char *dir, err *e) {
     const gguf *g = p->source->gguf;
+    if (originals_carried(g)) return write_originals(g, dir, e);
+    return to_hf_config(g, spec, dir, p->tensors[0].to, e) && to_hf_tokenizer(g, dir, e);
+}
+
+bool to_hf_write(const plan *p, const model_spec *spec, const char *dir, const to_hf_options *o, const plan_write_options *w, plan_written *done, err *e) {
     shards s = cut(p, o->shard_bytes);
     safetensors_entry *all = mem_must(p->n ? p->n : 1, sizeof *all);
     shard_progress progress = { w, 0, 0 };
     plan_write_options own = *w;
+    buf index = { 0 };
     bool ok = carried_may_fill(p->source, dir, e) && make_dir(dir, e) && carried_write(p->source, dir, e);
     own.progress = on_progress;
     own.stop = on_stop;
     own.progress_ctx = &progress;
     *done = (plan_written){ 0 };
     describe(p, all);
+    if (s.n > 1) safetensors_index(all, s.of, p->n, s.n, s.total, &index);
     for (size_t i = 0; i < p->n; i++) progress.total += plan_tensor_bytes(&p->tensors[i], p->tensors[i].from);
-    ok = ok && (originals_carried(g) ? write_originals(g, dir, e) : to_hf_config(g, spec, dir, p->tensors[0].to, e) && to_hf_tokenizer(g, dir, e)) && carried_write(p->source, dir, e);
+    ok = ok && write_small_files(p, spec, dir, e) && carried_write(p->source, dir, e) && cut_drop_index(dir, s.n > 1 ? &index : NULL, e);
     for (size_t k = 0; k < s.n && ok; k++) {
         plan_written one;
         ok = write_shard(p, all, &s, k, dir, &own, &one, e);
@@ -318,8 +323,9 @@ bool to_hf_write(const plan *p, const model_spec *spec, const char *dir, const t
         done->resumed_bytes += ok ? one.resumed_bytes : 0;
         progress.before += ok ? one.source_bytes : 0;
     }
-    ok = ok && (s.n == 1 || write_index(all, &s, p->n, dir, e));
+    ok = ok && (s.n == 1 || write_index(&index, dir, e)) && cut_drop_others(dir, s.n, &done->removed, e);
     done->source_bytes = progress.before;
+    buf_free(&index);
     free(all);
     free(s.of);
     return ok;

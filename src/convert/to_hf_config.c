@@ -50,7 +50,8 @@ static bool llama3_numbers(const model_spec *s, double *factor, double *original
     const rope_spec *r = &s->rope;
     *factor = 1;
     *original = 8192;
-    for (uint32_t i = 0; i < r->n_factors; i++) *factor = fmax(*factor, (double)r->short_factor[i]);
+    for (uint32_t i = 0; i < r->n_factors; i++) /* no fmax: gcc 12 for aarch64 ends with an internal error on the largest of floats as doubles */
+        if ((double)r->short_factor[i] > *factor) *factor = (double)r->short_factor[i];
     for (uint32_t i = 0; i < r->n_factors; i++) {
         double wave = 2 * M_PI * pow(r->theta, 2.0 * i / r->dims), f = (double)r->short_factor[i];
         if (f > 1.0001 && f < *factor * 0.9999) *original = rint(wave * (1 + 3 * (1 / f - 1 / *factor) / (1 - 1 / *factor)));

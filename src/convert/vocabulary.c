@@ -65,6 +65,13 @@ static bool pre_known(const char *given, err *e) {
     return false;
 }
 
+/* Only byte-level vocabularies are preceded by rules that have a name. */
+static bool pre_counts(const vocabulary *v, const char *given, bool any, bool bytes) {
+    if (any && bytes) return true;
+    return err_set(v->e, ERR_USAGE, any ? "--pre does nothing here: a SentencePiece vocabulary has no splitting rules" : "--pre does nothing here: the directory has no tokenizer") ||
+           err_where(v->e, "%s", v->s->path) || err_got(v->e, "'%.60s'", given) || err_hint(v->e, "leave it out");
+}
+
 /* The name of the splitting rules: what was given, or what cuts text alike. */
 static const char *pre_name(const vocabulary *v, const char *given, char out[64]) {
     tokenizer *t = given ? NULL : tokenizer_from_dir(v->s->path, v->e);
@@ -110,6 +117,7 @@ static bool fill(vocabulary *v, gguf_writer *w, const char *pre, const char *arc
     else if (ok && vocab && merges) ok = vocabulary_from_merges(v, vocab, merges);
     else if (ok) gguf_set_str(w, "tokenizer.ggml.model", "none"); /* weights alone */
     bool any = spm || v->fast || (vocab && merges);
+    ok = ok && (!pre || pre_counts(v, pre, any, bytes));
     const char *rules = ok && any ? (bytes ? pre_name(v, pre, name) : "default") : NULL;
     ok = ok && (!any || rules);
     if (ok && any) {
@@ -120,10 +128,20 @@ static bool fill(vocabulary *v, gguf_writer *w, const char *pre, const char *arc
     return ok;
 }
 
-bool hf_plan_vocabulary(plan *p, const model_source *s, const model_spec *spec, const char *pre, err *e) {
+static bool put(gguf_writer *w, const model_source *s, const model_spec *spec, const char *pre, err *e) {
     vocabulary v;
-    bool ok = start(&v, s, spec->vocab, e) && (!pre || pre_known(pre, e)) && fill(&v, p->keys, pre, hf_gguf_arch(s->arch));
+    bool ok = start(&v, s, spec->vocab, e) && (!pre || pre_known(pre, e)) && fill(&v, w, pre, hf_gguf_arch(s->arch));
     json_decref(v.fast);
     arena_free(v.mem);
+    return ok;
+}
+
+bool hf_plan_vocabulary(plan *p, const model_source *s, const model_spec *spec, const char *pre, err *e) { return put(p->keys, s, spec, pre, e); }
+
+bool hf_override_pre(plan *p, const model_source *s, const model_spec *spec, const char *pre, err *e) {
+    gguf_writer *aside = gguf_writer_new();
+    bool ok = put(aside, s, spec, pre, e);
+    gguf_writer_free(aside);
+    if (ok) gguf_set_str(p->keys, "tokenizer.ggml.pre", pre);
     return ok;
 }

@@ -26,6 +26,7 @@ typedef struct plan_write_options {
 typedef struct plan_written {
     uint64_t bytes, resumed_bytes; /* of the file; of its data, taken from earlier work */
     uint64_t source_bytes;
+    size_t removed;                /* files of an earlier cut into other shards */
 } plan_written;
 
 /* As a GGUF file. */

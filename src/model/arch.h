@@ -28,6 +28,16 @@ const char *arch_list(char *out, size_t cap);
 size_t arch_count(void);
 const arch *arch_at(size_t i);
 
+/* How most families spell their experts on Hugging Face; one that has more members adds them. */
+#define EXPERT_NAMES_USUAL                                          \
+    .router = "model.layers.%d.mlp.gate.weight",                    \
+    .gate = "model.layers.%d.mlp.experts.%d.gate_proj.weight",      \
+    .up = "model.layers.%d.mlp.experts.%d.up_proj.weight",          \
+    .down = "model.layers.%d.mlp.experts.%d.down_proj.weight",      \
+    .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",    \
+    .fused_down = "model.layers.%d.mlp.experts.down_proj"
+extern const expert_names expert_names_usual;
+
 /* Shared reading: fills what all families spell alike; a family's reader then corrects. */
 bool spec_read_hf(const json_t *config, model_spec *s, err *e);
 bool spec_read_gguf(const gguf *g, const char *arch_name, model_spec *s, err *e);

@@ -11,6 +11,8 @@ static const arch *const all[] = {
 #undef ARCH
 };
 
+const expert_names expert_names_usual = { EXPERT_NAMES_USUAL };
+
 size_t arch_count(void) { return sizeof all / sizeof *all; }
 const arch *arch_at(size_t i) { return i < arch_count() ? all[i] : NULL; }
 

@@ -153,19 +153,50 @@ static const mix_rule *rule_for(const mix_options *o, const char *name) {
     return NULL;
 }
 
-bool mix_rules_fit(const plan *p, const mix_options *o, err *e) {
-    for (size_t r = 0; r < o->n_rules; r++) {
-        size_t fit = 0, may_change = 0;
-        for (size_t i = 0; i < p->n; i++) {
-            if (fnmatch(o->rules[r].pattern, p->tensors[i].name, 0) != 0) continue;
-            may_change += mix_quantizes(&p->tensors[i]);
-            fit++;
-        }
-        if (may_change) continue;
-        if (fit) return err_set(e, ERR_USAGE, "--tensor '%s' names only tensors that keep their format", o->rules[r].pattern) || err_expected(e, "matrices; norms, routers and tables stay as they are");
-        return err_set(e, ERR_USAGE, "no tensor of this model has a name like '%s'", o->rules[r].pattern) || err_hint(e, "`pingti quantize --dry-run` lists the names; * stands for any part of one");
+/* A rule decides what no earlier rule does and --keep-output leaves it. */
+static bool rule_fits(const plan *p, const mix_options *o, const mix_rule *rule, err *e) {
+    size_t fit = 0, may_change = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const plan_tensor *t = &p->tensors[i];
+        if (fnmatch(rule->pattern, t->name, 0) != 0) continue;
+        fit++;
+        if (!mix_quantizes(t)) continue;
+        may_change++;
+        if (rule_for(o, t->name) == rule && !(o->keep_output && role_of(t->name) == ROLE_OUTPUT)) return true;
     }
+    if (may_change && o->keep_output && rule_for(o, "output.weight") == rule)
+        return err_set(e, ERR_USAGE, "--tensor '%s' and --keep-output contradict each other", rule->pattern) || err_hint(e, "leave one of them out");
+    if (may_change) return err_set(e, ERR_USAGE, "--tensor '%s' decides nothing: an earlier --tensor names the same", rule->pattern) || err_hint(e, "the first that fits a name counts");
+    if (fit) return err_set(e, ERR_USAGE, "--tensor '%s' names only tensors that keep their format", rule->pattern) || err_expected(e, "matrices; norms, routers and tables stay as they are");
+    return err_set(e, ERR_USAGE, "no tensor of this model has a name like '%s'", rule->pattern) || err_hint(e, "`pingti quantize --dry-run` lists the names; * stands for any part of one");
+}
+
+static bool role_is_there(const plan *p, role r) {
+    for (size_t i = 0; i < p->n; i++)
+        if (role_of(p->tensors[i].name) == r) return true;
+    return false;
+}
+
+/* --keep-output, --output-type and --embedding-type each decide something. */
+static bool ends_fit(const plan *p, const mix_options *o, err *e) {
+    bool there = role_is_there(p, ROLE_OUTPUT);
+    const mix_rule *out = rule_for(o, "output.weight"), *in = rule_for(o, "token_embd.weight");
+    if (o->keep_output && o->output >= 0) return err_set(e, ERR_USAGE, "--output-type and --keep-output contradict each other") || err_hint(e, "leave one of them out");
+    bool by_mix = !o->pure && dtype_block_elems(o->mix->base) > 1; /* then a shared embedding counts as the output */
+    if (!there && (o->keep_output || (o->output >= 0 && !by_mix)))
+        return err_set(e, ERR_USAGE, "%s does nothing: this model has no output matrix of its own", o->keep_output ? "--keep-output" : "--output-type") ||
+               err_hint(e, "its embedding is used for that: --embedding-type");
+    if (o->output >= 0 && there && out) return err_set(e, ERR_USAGE, "--output-type does nothing: --tensor '%s' decides the output matrix", out->pattern) || err_hint(e, "leave one of them out");
+    if (o->output >= 0 && !there && (in || o->embedding >= 0))
+        return err_set(e, ERR_USAGE, "--output-type does nothing: the output matrix is the embedding, and that is decided by %s", in ? "--tensor" : "--embedding-type") || err_hint(e, "leave one of them out");
+    if (o->embedding >= 0 && in) return err_set(e, ERR_USAGE, "--embedding-type does nothing: --tensor '%s' decides the embedding", in->pattern) || err_hint(e, "leave one of them out");
     return true;
+}
+
+bool mix_rules_fit(const plan *p, const mix_options *o, err *e) {
+    for (size_t r = 0; r < o->n_rules; r++)
+        if (!rule_fits(p, o, &o->rules[r], e)) return false;
+    return ends_fit(p, o, e);
 }
 
 static void decide(mixer *x, plan_tensor *t) {

@@ -40,7 +40,8 @@ typedef struct mix_model {
 } mix_model;
 
 bool mix_read_model(const gguf *g, mix_model *m, err *e);
-/* Every rule's pattern fits the name of a matrix that may change. */
+/* Every rule, and each option of output and embedding, decides something: the name of a matrix that may change fits, and nothing else
+ * decides it. */
 bool mix_rules_fit(const plan *p, const mix_options *o, err *e);
 void mix_apply(plan *p, const mix_model *m, const mix_options *o);
 bool mix_quantizes(const plan_tensor *t); /* a matrix that any mix may touch: norms, routers and tables stay */

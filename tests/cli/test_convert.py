@@ -1,6 +1,7 @@
 """pingti convert, imatrix and quantize as a script meets them: round trips, going on after an end, and what is refused."""
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -100,6 +101,55 @@ class Convert(CliCase):
         (other / "README.md").write_text("notes")
         self.answers("convert", "-m", first, "-o", other, "-q")
 
+    def test_another_cut_leaves_no_old_shards(self):
+        """Files of an earlier --shard-size would be read beside the new ones, or in their place."""
+        first, back = self.home / "cut.gguf", self.place("cut")
+        self.answers("convert", "-m", GOLDEN / "qwen2", "-o", first, "-q")
+        whole, small = tensors(GOLDEN / "qwen2"), {}
+        for size in ("16k", "8k", "0", "8k", "16k"):
+            again = size in small
+            (back if back.exists() else self.home).joinpath("notes.txt").write_text("mine")
+            if again:  # what an end in the other cut leaves
+                (back / "model-00001-of-00009.safetensors.part").write_text("begun")
+                (back / "model-00001-of-00009.safetensors.part.done").write_text("begun")
+                (back / "model-1-of-9.safetensors").write_text("not a name of ours")
+            told = json.loads(self.answers("convert", "-m", first, "-o", back, "-q", "--json", "--shard-size", size))
+            (back / "model-1-of-9.safetensors").unlink(missing_ok=True)
+            files = {p.name: p.read_bytes() for p in back.glob("model*")}
+            shards = [n for n in files if n.endswith(".safetensors")]
+            self.assertEqual(set(files) - set(shards), {"model.safetensors.index.json"} if len(shards) > 1 else set())
+            self.assertEqual(files, small.setdefault(size, files), "the same cut gives the same files")
+            self.assertEqual(tensors(back), whole, size)
+            self.assertEqual(told["removed_files"] > 0, size != "16k" or again)
+        self.assertEqual((back / "notes.txt").read_text(), "mine")
+
+    def byte_level_model(self):
+        """The tiny model with a byte-level vocabulary, as short as its own."""
+        folder = self.place("bytes")
+        self.answers("convert", "-m", self.model, "-o", folder, "-q")
+        for name in ("tokenizer.model", "tokenizer.json", "tokenizer_config.json", "gguf_metadata.gguf"):
+            (folder / name).unlink(missing_ok=True)
+        t = json.loads((ROOT / "tests/golden/tokenizer/byte_bpe.json").read_text())
+        vocab = {k: v for k, v in t["model"]["vocab"].items() if v < 340}
+        pairs = [m.split(" ") if isinstance(m, str) else m for m in t["model"]["merges"]]
+        t["model"].update(vocab=vocab, merges=[" ".join(m) for m in pairs if "".join(m) in vocab])
+        t["added_tokens"] = [a for a in t["added_tokens"] if a["id"] < 340]
+        (folder / "tokenizer.json").write_text(json.dumps(t))
+        return folder
+
+    def test_pre_is_never_ignored(self):
+        out, kept, again = self.home / "pre.gguf", self.place("kept"), self.home / "pre-again.gguf"
+        rules = lambda path: re.search(rb"tokenizer\.ggml\.pre\x08\0\0\0.\0{7}([a-z0-9-]+)", path.read_bytes(), re.S)[1].decode()
+        self.answers("convert", "-m", self.byte_level_model(), "-o", out, "-q", "--no-originals")
+        self.assertEqual(rules(out), "qwen2")
+        self.answers("convert", "-m", out, "-o", kept, "-q")  # its keys are kept beside it, and used again
+        self.answers("convert", "-m", kept, "-o", again, "-q", "--no-originals", "--pre", "llama-bpe")
+        self.assertEqual(rules(again), "llama-bpe")
+        self.refused("convert", "-m", kept, "-o", again, "--pre", "nonsense", status=2, says="no splitting rules of the name")
+        self.answers("convert", "-m", self.model, "-o", self.place("spm"), "-q")
+        self.refused("convert", "-m", self.home / "spm", "-o", again, "--pre", "qwen2", status=2, says=["--pre does nothing", "SentencePiece", "leave it out"])
+        self.refused("convert", "-m", GOLDEN / "qwen2", "-o", again, "--pre", "qwen2", status=2, says=["--pre does nothing", "no tokenizer", "leave it out"])
+
     def test_the_source_is_not_written_over(self):
         source = self.place("source")
         shutil.copytree(GOLDEN / "qwen2", source)
@@ -172,6 +222,23 @@ class Quantize(CliCase):
         self.refused("quantize", "-m", out, "-o", self.home / "again.gguf", "--type", "Q4_0", status=2, says="--requantize")
         self.answers("quantize", "-m", out, "-o", self.home / "again.gguf", "--type", "Q4_0", "--requantize", "-q")
         self.answers("quantize", "-m", self.model, "-o", out, "--type", "Q4_0", "--tensor", "blk.0.*=Q8_0", "-q")
+
+    def test_every_option_decides_something(self):
+        out, tied = self.home / "decides.gguf", self.home / "tied.gguf"
+        ask = lambda model, *more: ("quantize", "-m", model, "-o", out, "--type", "Q4_0", "-q", *more)
+        no = lambda says, *more: self.refused(*ask(self.model, *more), status=2, says=says)
+        no(["--tensor 'output.weight'", "--keep-output", "contradict"], "--tensor", "output.weight=Q8_0", "--keep-output")
+        no(["--output-type and --keep-output contradict"], "--output-type", "Q8_0", "--keep-output")
+        no(["--output-type does nothing", "--tensor 'out*'"], "--tensor", "out*=Q8_0", "--output-type", "Q6_K")
+        no(["--embedding-type does nothing"], "--tensor", "token_embd.weight=Q8_0", "--embedding-type", "Q5_0")
+        no(["'blk.0.attn_v.weight' decides nothing", "an earlier --tensor"], "--tensor", "blk.*=Q8_0", "--tensor", "blk.0.attn_v.weight=Q5_0")
+        self.assertFalse(out.exists())
+        for more in (("--tensor", "*=Q8_0", "--keep-output"), ("--output-type", "Q8_0", "--tensor", "blk.*=Q5_0", "--embedding-type", "Q5_0")):
+            self.answers(*ask(self.model, *more))
+        self.answers("convert", "-m", GOLDEN / "llama3-tied-old", "-o", tied, "-q")
+        self.refused(*ask(tied, "--keep-output"), status=2, says=["--keep-output does nothing", "--embedding-type"])
+        self.refused(*ask(tied, "--output-type", "Q8_0", "--pure"), status=2, says=["--output-type does nothing", "--embedding-type"])
+        self.refused(*ask(tied, "--output-type", "Q8_0", "--embedding-type", "Q5_0"), status=2, says="the output matrix is the embedding")
 
     def test_the_model_is_not_replaced_by_its_own_result(self):
         before = Path(self.model).read_bytes()

@@ -5,35 +5,20 @@ python convert.py --build BUILD [--data DIR] [--converter FOLDER]
 
 Every golden family: transformers computes the same logits from the GGUF file (where its loader knows the architecture) and from the directory
 that comes back; gguf reads keys, names, shapes and values. A trained model with its SentencePiece tokenizer, too."""
-import argparse, json, os, pathlib, shutil, subprocess, sys, tempfile, warnings
+import json, os, pathlib, shutil, subprocess, sys, tempfile, warnings
 
 import gguf
 import numpy as np
 import torch
 import transformers
+from _checks import GOLDEN, Checks, with_tokenizer
 from safetensors import safe_open
 
 warnings.filterwarnings("ignore")
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
-ap = argparse.ArgumentParser()
-ap.add_argument("--build", required=True)
-ap.add_argument("--data")
-ap.add_argument("--converter")
-args = ap.parse_args()
-PINGTI = os.path.join(args.build, "pingti")
-GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden/models"
-bad = 0
-
-
-def check(ok, what):
-    global bad
-    bad += not ok
-    print("ok  " if ok else "DIFF", what)
-
-
-def run(*a):
-    return subprocess.run([PINGTI, *map(str, a)], capture_output=True, text=True)
+checks = Checks("--converter")
+args, check, run = checks.options, checks.check, checks.ask
 
 
 def tensors(folder):
@@ -98,8 +83,8 @@ def main():
             made = there_and_back(folder.name, folder, work)
             if made:
                 by_transformers(folder.name, folder, made)
-        data = pathlib.Path(args.data) / "models/stories260K" if args.data else None
-        if data and data.exists():
+        data = checks.data("models/stories260K")
+        if data:
             made = there_and_back("stories260K", data, work)
             want, _ = by_transformers("stories260K", data, made)
             model = load(work, gguf_file="stories260K.gguf")
@@ -111,19 +96,63 @@ def main():
             against_converter(work)
     finally:
         shutil.rmtree(work)
-    sys.exit(bad != 0)
+    checks.end()
+
+
+# What differs from llama.cpp's converter on purpose: (golden model or "", key or tensor) -> why.
+MEANT = {
+    ("", "attention.sliding_window"): "it leaves a window out, and a reader would compute something else",
+    ("", "attention.sliding_window_pattern"): "the layers whose window that is",
+    ("", "expert_weights_norm"): "it leaves out that this model does not normalize",
+    ("", "rope_freqs.weight"): "computed in doubles, not floats: the last bit",
+    ("deepseek", "context_length"): "YaRN that reaches beyond max_position_embeddings: as far as sessions may go",
+    ("deepseek3", "expert_gating_func"): "the family's sigmoid, also where newer configurations do not say it",
+    ("phi3-longrope-factor", "rope.scaling.attn_factor"): "the configuration's own factor, not the one that follows from its lengths",
+    ("qwen2", "tokenizer.ggml.tokens"): "transformers gives every Qwen2 an <|endoftext|> that this directory has not",
+    ("qwen2", "tokenizer.ggml.token_type"): "that token",
+}
+NOT_CONVERTED = {"mixtral-fused", "qwen3moe-mixed"}  # fused Mixtral experts, dense layers of a Qwen3-MoE: names that the converter does not map
+
+
+def meant(name, key):
+    short = key.split(".", 1)[1] if key.split(".")[0] in ("llama", "qwen2", "qwen3", "qwen3moe", "phi3", "deepseek2") else key
+    return any(k in (short, key) and (not n or name.startswith(n)) for n, k in MEANT)
+
+
+def differences(ours, theirs):
+    """Keys and tensors that are not the same; what carries the directory's own files is ours alone."""
+    a, b = gguf.GGUFReader(ours), gguf.GGUFReader(theirs)
+    own = ("GGUF.", "pingti.", "tokenizer.huggingface.")
+    keys = [{k: (f.types, f.contents()) for k, f in r.fields.items() if not k.startswith(own)} for r in (a, b)]
+    rows = [{t.name: (t.tensor_type, tuple(t.shape), t.data.tobytes()) for t in r.tensors} for r in (a, b)]
+    return sorted(k for x, y in (keys, rows) for k in set(x) | set(y) if x.get(k) != y.get(k)), len(keys[0]), len(rows[0])
+
+
+def reference(folder, out, kind):
+    return subprocess.run([sys.executable, pathlib.Path(__file__).with_name("_reference.py"), args.converter, folder, out, kind], capture_output=True, text=True)
 
 
 def against_converter(work):
-    """The trained model alone needs no patching of the converter: its tokenizer is one that it knows."""
-    data = pathlib.Path(args.data) / "models/stories260K"
-    subprocess.run([sys.executable, os.path.join(args.converter, "convert_hf_to_gguf.py"), data, "--outfile", work / "theirs.gguf", "--outtype", "f32"], check=True, capture_output=True)
-    run("convert", "-m", data, "-o", work / "ours.gguf", "-q", "--no-originals")
-    a, b = gguf.GGUFReader(work / "ours.gguf"), gguf.GGUFReader(work / "theirs.gguf")
-    keys = lambda r: {k: f.contents() for k, f in r.fields.items() if not k.startswith("GGUF.")}
-    check(keys(a) == keys(b), "stories260K: every key as llama.cpp's converter writes it")
-    rows = lambda r: {t.name: (t.tensor_type, tuple(t.shape), t.data.tobytes()) for t in r.tensors}
-    check(rows(a) == rows(b), "stories260K: every tensor as llama.cpp's converter writes it")
+    """Every golden family, and the trained model with its own tokenizer."""
+    for golden in sorted(p for p in GOLDEN.iterdir() if (p / "config.json").exists()):
+        name, folder, ours, theirs = golden.name, work / f"Acme-{golden.name}-7B-Instruct-v0.2", work / "ours.gguf", work / "theirs.gguf"
+        if "quantization_config" in json.loads((golden / "config.json").read_text()):
+            continue
+        with_tokenizer(golden, folder)
+        if run("convert", "-m", folder, "-o", ours, "-q", "--fresh").returncode:
+            continue  # said by there_and_back
+        kinds = {d for d, shape, _ in tensors(folder).values() if len(shape) == 2}
+        done = reference(folder, theirs, "BF16" if torch.bfloat16 in kinds else "F16" if torch.float16 in kinds else "F32")
+        if done.returncode:
+            check(name in NOT_CONVERTED and "Can not map tensor" in done.stderr, f"{name}: llama.cpp's converter: {done.stderr.strip().splitlines()[-1][:150]}")
+            continue
+        found, keys, rows = differences(ours, theirs)
+        check(all(meant(name, k) for k in found), f"{name}: {keys} keys and {rows} tensors as llama.cpp's converter writes them{', but ' + ', '.join(found) if found else ''}")
+    data = checks.data("models/stories260K")
+    if data:
+        run("convert", "-m", data, "-o", work / "ours.gguf", "-q", "--no-originals", "--fresh")
+        done = subprocess.run([sys.executable, os.path.join(args.converter, "convert_hf_to_gguf.py"), data, "--outfile", work / "theirs.gguf", "--outtype", "f32"], capture_output=True, text=True)
+        check(done.returncode == 0 and not differences(work / "ours.gguf", work / "theirs.gguf")[0], "stories260K: every key and tensor as llama.cpp's converter writes it")
 
 
 main()

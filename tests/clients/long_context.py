@@ -7,7 +7,7 @@ anew each run; the seed printed first repeats it. Each round also prefills 8,000
 of the largest |logit| of the row. A model whose float32 powers torch and the correctly rounded power decide differently is drawn again (one
 unit in the last place of a frequency is 0.004 at position 131071), as is one whose scaling would not show, or whose arithmetic magnifies rounding.
 """
-import argparse, os, shutil, subprocess, sys, tempfile
+import os, shutil, sys
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -17,26 +17,13 @@ import numpy as np
 import torch
 
 import oracle_long
+from _drawn import Draw, drive, models_of, redrawn, rounds
 from oracle_long import oracle
 import importlib.util
 
 spec = importlib.util.spec_from_file_location("make_long", os.path.join(ROOT, "tests", "golden", "long", "make.py"))
 make_long = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(make_long)
-
-
-class Draw:
-    def __init__(self, seed):
-        self.rng = np.random.default_rng(seed)
-
-    def int(self, lo, hi):
-        return int(self.rng.integers(lo, hi + 1))
-
-    def one(self, *options):
-        return options[self.int(0, len(options) - 1)]
-
-    def real(self, lo, hi):
-        return round(float(self.rng.uniform(lo, hi)), 3)
 
 
 def rope(d, kind, n):
@@ -102,8 +89,8 @@ def whole(model, d, longest, rng):
 
 
 def draw(kind, seed, out, with_whole):
-    for again in range(30):
-        d = Draw(seed + 1000003 * again)
+    for again, own in redrawn(seed, 30):
+        d = Draw(own, digits=3)
         family, c, longest = config(d, kind)
         if not powers_agree(c):
             continue
@@ -122,41 +109,16 @@ def draw(kind, seed, out, with_whole):
     sys.exit(f"{kind}: no configuration with wide margins")
 
 
-def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--build", required=True)
-    p.add_argument("--data")
-    p.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    p.add_argument("--rounds", type=int, default=1)
-    p.add_argument("-R", dest="only", default="")
-    p.add_argument("--keep", help="build here and delete nothing")
-    a = p.parse_args()
-    driver = os.path.abspath(os.path.join(a.build, "tests", "long_driver"))
-    if not os.path.exists(driver):
-        sys.exit(f"{driver} is not there: build first (target long_driver)")
-    print(f"seed {a.seed}  (repeat: long_context.py --build {a.build} --seed {a.seed} --rounds {a.rounds})")
-    print(", ".join(f"{k} {v}" for k, v in oracle.versions().items()), flush=True)
-    base, failed, run = a.keep or tempfile.mkdtemp(prefix="pingti-long-"), 0, 0
-    for r in range(a.rounds):
-        kinds = ["yarn", "longrope", "llama3", "linear", "dynamic"]
-        for i, kind in enumerate(kinds):
-            if a.only and a.only != kind:
-                continue
-            out = os.path.join(base, f"{kind}-{r}")
-            c, how, made, far, again = draw(kind, a.seed + 7919 * (r * len(kinds) + i), out, (a.seed + r) % len(kinds) == i)
-            for model in [out] + ([os.path.join(out, "model.gguf")] if how["gguf"] else []):
-                q = subprocess.run([driver, model, os.path.join(out, "long.bin")], capture_output=True, text=True, timeout=600)
-                run += 1
-                failed += q.returncode != 0
-                print(f"{'FAILED' if q.returncode else 'ok    '} {kind} {r} {'GGUF' if model.endswith('gguf') else 'directory'}: sessions of {[m['n_session'] for m in made]}, "
-                      f"plain rope is off by {far:.2f}, drawn again {again} times", flush=True)
-                if q.returncode:
-                    print("    " + (q.stdout + q.stderr).strip().replace("\n", "\n    ") + f"\n    {c} {how}", flush=True)
-    if not failed and not a.keep:
-        shutil.rmtree(base, ignore_errors=True)
-    print(f"{run} models, {failed} failed (seed {a.seed})")
-    sys.exit(1 if failed else 0)
+KINDS = ["yarn", "longrope", "llama3", "linear", "dynamic"]
+
+
+def one(tools, kind, seed, number, out):
+    """One kind of each round also prefills its model whole."""
+    c, how, made, far, again = draw(kind, seed, out, number % len(KINDS) == KINDS.index(kind))
+    models = models_of(out, how["gguf"])
+    bad = [f"{kind}, {what}: {trouble}\n    {c} {how}" for what, model in models if (trouble := drive(tools["long_driver"], model, os.path.join(out, "long.bin"), timeout=600))]
+    return bad, len(models), f"sessions of {[m['n_session'] for m in made]}, plain rope is off by {far:.2f}, drawn again {again} times"
 
 
 if __name__ == "__main__":
-    main()
+    rounds(KINDS, one, 1, ["long_driver"], oracle.versions())

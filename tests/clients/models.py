@@ -7,7 +7,7 @@ Bounds: |logit - transformers'| <= 1e-4 of the largest |logit| of the row, and 4
 such that no expert choice and no greedy step is decided by less than 1e-3, so no step has to be excused; how often a
 configuration had to be drawn again for that is printed.
 """
-import argparse, os, shutil, subprocess, sys, tempfile
+import os, shutil, sys
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -17,31 +17,9 @@ import numpy as np
 import torch
 
 import make, oracle
+from _drawn import Draw, drive, models_of, redrawn, rounds
 
 PRIMES = [53, 61, 71, 83, 97, 101, 113, 127, 139]
-
-
-class Draw:
-    def __init__(self, seed):
-        self.rng = np.random.default_rng(seed)
-
-    def int(self, lo, hi):
-        return int(self.rng.integers(lo, hi + 1))
-
-    def one(self, *options):
-        return options[self.int(0, len(options) - 1)]
-
-    def chance(self, p):
-        return bool(self.rng.random() < p)
-
-    def real(self, lo, hi):
-        return round(float(self.rng.uniform(lo, hi)), 4)
-
-    def even(self, lo, hi):
-        return 2 * self.int(lo // 2, hi // 2)
-
-    def theta(self):
-        return float(round(10 ** self.rng.uniform(2, 6)))
 
 
 def rope_of(d, kinds, how):
@@ -191,70 +169,24 @@ FAMILIES = {"llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, 
             "deepseek_v2": lambda d, how: deepseek(d, how, False), "deepseek_v3": lambda d, how: deepseek(d, how, True)}
 
 
-def drive(driver, model, golden):
-    p = subprocess.run([driver, model, golden], capture_output=True, text=True, timeout=300)
-    return p.returncode, (p.stdout + p.stderr).strip()
-
-
-def one(driver, family, seed, out):
-    """Draws, builds and compares one configuration. Returns (failures, number of models run, drawn again, note)."""
-    for again in range(12):
-        d, how = Draw(seed + 1000003 * again), {}
+def one(tools, family, seed, _, out):
+    """Draws, builds and compares one configuration."""
+    for again, own in redrawn(seed, 12):
+        d, how = Draw(own), {}
         cfg = FAMILIES[family](d, how)
         shutil.rmtree(out, ignore_errors=True)
         try:
-            _, error = make.build(out, family, cfg, how, seed + 1000003 * again, [1, d.int(2, 40), d.int(100, 300)], tries=40)
+            _, error = make.build(out, family, cfg, how, own, [1, d.int(2, 40), d.int(100, 300)], tries=40)
             break
         except oracle.Unlucky as e:
             print(f"  drawn again: {family}: {e}")
     else:
-        return [f"{family}: no configuration with wide margins, last {cfg}"], 0, again, ""
-    bad, models = [], [out] + ([os.path.join(out, "model.gguf")] if how["gguf"] else [])
-    for model in models:
-        code, text = drive(driver, model, os.path.join(out, "golden.bin"))
-        if code:
-            bad.append(f"{family}, {'GGUF' if model.endswith('.gguf') else 'directory'}: exit status {code}\n    " + text.replace("\n", "\n    "))
+        return [f"{family}: no configuration with wide margins, last {cfg}"], 0, ""
+    models = models_of(out, how["gguf"])
     what = ", ".join(f"{k}={v}" for k, v in {**cfg, **how}.items() if k not in ("bos_token_id", "eos_token_id", "pad_token_id"))
-    return [f"{b}\n    {what}" for b in bad], len(models), again, f"float64 error {error:.0e}, {cfg['rope_parameters']['rope_type']}"
-
-
-def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--build", required=True)
-    p.add_argument("--data")
-    p.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("-R", dest="only", default="")
-    p.add_argument("--keep", help="build here and delete nothing")
-    a = p.parse_args()
-    driver = os.path.abspath(os.path.join(a.build, "tests", "logits_driver"))
-    if not os.path.exists(driver):
-        sys.exit(f"{driver} is not there: build first (target logits_driver)")
-    print(f"seed {a.seed}  (repeat: models.py --build {a.build} --seed {a.seed} --rounds {a.rounds})")
-    print(", ".join(f"{k} {v}" for k, v in oracle.versions().items()), flush=True)
-    failures, run, again = [], 0, 0
-    base = a.keep or tempfile.mkdtemp(prefix="pingti-models-")
-    for r in range(a.rounds):
-        for i, family in enumerate(FAMILIES):
-            if a.only and a.only != family:
-                continue
-            out = os.path.join(base, f"{family}-{r}")
-            bad, n, redrawn, note = one(driver, family, a.seed + 7919 * (r * len(FAMILIES) + i), out)
-            failures += bad
-            run += n
-            again += redrawn
-            print(f"{'FAILED' if bad else 'ok    '} {family} {r}: {n} models, {note}", flush=True)
-            if not bad and not a.keep:
-                shutil.rmtree(out, ignore_errors=True)
-    for f in failures:
-        print("\n" + f)
-    if failures:
-        print(f"\nwhat failed is kept in {base}")
-    elif not a.keep:
-        shutil.rmtree(base, ignore_errors=True)
-    print(f"{run} models of {len(FAMILIES)} families, drawn again {again} times, no greedy step excused, {len(failures)} failed (seed {a.seed})")
-    sys.exit(1 if failures else 0)
+    bad = [f"{family}, {kind}: {trouble}\n    {what}" for kind, model in models if (trouble := drive(tools["logits_driver"], model, os.path.join(out, "golden.bin")))]
+    return bad, len(models), f"float64 error {error:.0e}, {cfg['rope_parameters']['rope_type']}, drawn again {again} times, no greedy step excused"
 
 
 if __name__ == "__main__":
-    main()
+    rounds(list(FAMILIES), one, 3, ["logits_driver"], oracle.versions())

@@ -8,7 +8,7 @@
 
 Bits, groups, symmetry, act-order, zero points, types of scales, spelling and dimensions are drawn anew each run; the seed printed first
 repeats it."""
-import argparse, os, shutil, struct, subprocess, sys, tempfile
+import os, shutil, struct, subprocess, sys
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -23,19 +23,9 @@ from compressed_tensors.quantization.lifecycle.forward import dequantize
 from safetensors.torch import load_file
 
 import make, oracle, quantized
+from _drawn import Draw, drive, redrawn, rounds
 
 FAMILIES = ["llama", "qwen2", "qwen3", "phi3", "mixtral", "deepseek_v3"]
-
-
-class Draw:
-    def __init__(self, seed):
-        self.rng = np.random.default_rng(seed)
-
-    def one(self, *options):
-        return options[int(self.rng.integers(len(options)))]
-
-    def chance(self, p):
-        return bool(self.rng.random() < p)
 
 
 def dimensions(d, family):
@@ -138,9 +128,10 @@ def compare_weights(driver, out, meant, o):
     return bad, formats, package
 
 
-def one(build, family, kind, seed, out):
-    for again in range(12):
-        d = Draw(seed + 1000003 * again)
+def one(tools, kind, seed, _, out):
+    family = FAMILIES[int(np.random.default_rng(seed).integers(len(FAMILIES)))]
+    for again, own in redrawn(seed, 12):
+        d = Draw(own)
         cfg, o = dimensions(d, family), scheme(d, kind)
         how = dict(dtype=d.one(torch.float16, torch.bfloat16), quant=o, spelling=d.one("old", "new"))
         shutil.rmtree(out, ignore_errors=True)
@@ -150,55 +141,21 @@ def one(build, family, kind, seed, out):
         keep = quantized.quantize
         quantized.quantize = lambda *a: meant.update(keep(*a)) or meant
         try:
-            make.build(out, family, cfg, how, seed + 1000003 * again, [1, int(d.rng.integers(2, 60))], tries=40)
+            make.build(out, family, cfg, how, own, [1, int(d.rng.integers(2, 60))], tries=40)
             break
         except oracle.Unlucky as e:
             print(f"  drawn again: {family} {kind}: {e}")
         finally:
             quantized.quantize = keep
     else:
-        return [f"{family} {kind}: no configuration with wide margins"], ""
+        return [f"{family} {kind}: no configuration with wide margins"], 0, family
     what = ", ".join(f"{k}={v}" for k, v in o.items())
-    bad, formats, package = compare_weights(os.path.join(build, "tests", "weights_driver"), out, meant, o)
-    p = subprocess.run([os.path.join(build, "tests", "logits_driver"), out, os.path.join(out, "golden.bin")], capture_output=True, text=True, timeout=300)
-    if p.returncode:
-        bad.append("logits: " + (p.stdout + p.stderr).strip().replace("\n", "\n    "))
-    return [f"{family} {kind}: {b}\n    {what}, {cfg}" for b in bad], f"{'/'.join(sorted(formats))}{f', {package} by the package' if package else ''}: {what}"
-
-
-def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--build", required=True)
-    p.add_argument("--data")
-    p.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    p.add_argument("--rounds", type=int, default=2)
-    p.add_argument("-R", dest="only", default="")
-    p.add_argument("--keep", help="build here and delete nothing")
-    a = p.parse_args()
-    print(f"seed {a.seed}  (repeat: quantized_checkpoints.py --build {a.build} --seed {a.seed} --rounds {a.rounds})")
-    base, failures, run = a.keep or tempfile.mkdtemp(prefix="pingti-quantized-"), [], 0
-    for r in range(a.rounds):
-        for i, kind in enumerate(["gptq", "gptq", "gptq", "gptq", "awq", "awq", "pack", "pack", "pack", "int", "float", "nvfp4", "mxfp4"]):
-            if a.only and a.only != kind:
-                continue
-            seed = a.seed + 7919 * (r * 13 + i)
-            family = FAMILIES[int(np.random.default_rng(seed).integers(len(FAMILIES)))]
-            out = os.path.join(base, f"{kind}-{i}-{r}")
-            bad, note = one(a.build, family, kind, seed, out)
-            failures += bad
-            run += 1
-            print(f"{'FAILED' if bad else 'ok    '} {family} {note}", flush=True)
-            if not bad and not a.keep:
-                shutil.rmtree(out, ignore_errors=True)
-    for f in failures:
-        print("\n" + f)
-    if failures:
-        print(f"\nwhat failed is kept in {base}")
-    elif not a.keep:
-        shutil.rmtree(base, ignore_errors=True)
-    print(f"{run} checkpoints, {len(failures)} failures (seed {a.seed})")
-    sys.exit(1 if failures else 0)
+    bad, formats, package = compare_weights(tools["weights_driver"], out, meant, o)
+    trouble = drive(tools["logits_driver"], out, os.path.join(out, "golden.bin"))
+    bad += [f"logits: {trouble}"] if trouble else []
+    return ([f"{family} {kind}: {b}\n    {what}, {cfg}" for b in bad], 1,
+            f"{family} {'/'.join(sorted(formats))}{f', {package} by the package' if package else ''}: {what}")
 
 
 if __name__ == "__main__":
-    main()
+    rounds(["gptq", "gptq", "gptq", "gptq", "awq", "awq", "pack", "pack", "pack", "int", "float", "nvfp4", "mxfp4"], one, 2, ["weights_driver", "logits_driver"])

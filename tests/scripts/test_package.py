@@ -1,6 +1,6 @@
 """cpack makes Debian packages whose contents, dependencies and papers are right, and whose program runs from where it is unpacked.
 
-usage: test_package.py BUILD_DIR
+usage: test_package.py BUILD_DIR [EMULATOR]   (one for another machine runs under the emulator)
 """
 import gzip
 import os
@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+MACHINES = {"amd64": "X86-64", "arm64": "AArch64"}
 NEEDED = ("dpkg-deb", "dpkg-shlibdeps", "file", "readelf")
 
 
@@ -57,7 +58,7 @@ def check_program(folder, files, commands):
 
 
 def main():
-    build = Path(sys.argv[1])
+    build, emulator = Path(sys.argv[1]), sys.argv[2:]
     absent = [tool for tool in NEEDED if not shutil.which(tool)]
     if absent:
         print(f"not checked: no {', '.join(absent)} here (tools/install_packages package)")
@@ -87,11 +88,14 @@ def main():
         expect(names["libpingti0"] == ["libpingti.so.0", f"libpingti.so.{version}"], f"libpingti0: {names['libpingti0']}")
         expect(names["libpingti-dev"] == ["libpingti.a", "libpingti.so", "pingti.h", "pingti.pc"], f"libpingti-dev: {names['libpingti-dev']}")
         expect(names["pingti"] == ["pingti"], f"pingti: {names['pingti']}")
-        program = here / "pingti/usr/bin/pingti"
-        commands = re.findall(r"^  ([a-z]+) ", output([program, "help"]).split("\n\nA first answer")[0], re.M)
+        machine = MACHINES.get(control["pingti"]["Architecture"])
+        for built in (here / "pingti/usr/bin/pingti", next((here / "libpingti0").rglob("libpingti.so.0"))):
+            expect(not machine or machine in output(["readelf", "-h", built]), f"{built.name} is not for {control['pingti']['Architecture']}")
+        program = [*emulator, here / "pingti/usr/bin/pingti"]
+        commands = re.findall(r"^  ([a-z]+) ", output([*program, "help"]).split("\n\nA first answer")[0], re.M)
         expect(len(commands) >= 10, f"commands: {commands}")
         check_program(here / "pingti", files["pingti"], commands)
-        expect(output([program, "--version"]).startswith(f"pingti {version} "), "the program's version")
+        expect(output([*program, "--version"]).startswith(f"pingti {version} "), "the program's version")
         print(f"{', '.join(sorted(packages))}: {sum(map(len, files.values()))} files, {len(commands)} commands with pages")
 
 

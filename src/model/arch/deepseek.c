@@ -123,13 +123,8 @@ static bool read_gguf(const gguf *g, const char *name, model_spec *s, err *e) {
 }
 
 static const expert_names names = {
-    .router = "model.layers.%d.mlp.gate.weight",
+    EXPERT_NAMES_USUAL,
     .router_bias = "model.layers.%d.mlp.gate.e_score_correction_bias",
-    .gate = "model.layers.%d.mlp.experts.%d.gate_proj.weight",
-    .up = "model.layers.%d.mlp.experts.%d.up_proj.weight",
-    .down = "model.layers.%d.mlp.experts.%d.down_proj.weight",
-    .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",
-    .fused_down = "model.layers.%d.mlp.experts.down_proj",
     .shared_gate = "model.layers.%d.mlp.shared_experts.gate_proj.weight",
     .shared_up = "model.layers.%d.mlp.shared_experts.up_proj.weight",
     .shared_down = "model.layers.%d.mlp.shared_experts.down_proj.weight",

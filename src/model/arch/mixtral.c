@@ -29,15 +29,7 @@ bool mixtral_read_gguf_experts(const gguf *g, const char *name, model_spec *s, e
     return true;
 }
 
-static const expert_names fused = {
-    .router = "model.layers.%d.mlp.gate.weight",
-    .gate = "model.layers.%d.mlp.experts.%d.gate_proj.weight",
-    .up = "model.layers.%d.mlp.experts.%d.up_proj.weight",
-    .down = "model.layers.%d.mlp.experts.%d.down_proj.weight",
-    .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",
-    .fused_down = "model.layers.%d.mlp.experts.down_proj",
-};
-
+/* As published; newer transformers saves the usual names. */
 const expert_names mixtral_expert_names = {
     .router = "model.layers.%d.block_sparse_moe.gate.weight",
     .gate = "model.layers.%d.block_sparse_moe.experts.%d.w1.weight",
@@ -45,12 +37,12 @@ const expert_names mixtral_expert_names = {
     .down = "model.layers.%d.block_sparse_moe.experts.%d.w2.weight",
     .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",
     .fused_down = "model.layers.%d.mlp.experts.down_proj",
-    .newer = &fused,
+    .newer = &expert_names_usual,
 };
 
 bool mixtral_bind_experts(binder *b, int il, layer *l) {
-    bool newer = !b->gguf && bind_find(b, (tensor_names){ fused.router, NULL }, il);
-    return bind_experts(b, il, newer ? &fused : &mixtral_expert_names, l);
+    bool newer = !b->gguf && bind_find(b, (tensor_names){ expert_names_usual.router, NULL }, il);
+    return bind_experts(b, il, newer ? &expert_names_usual : &mixtral_expert_names, l);
 }
 
 static bool no_gguf(const gguf *g, const char *name, model_spec *s, err *e) {

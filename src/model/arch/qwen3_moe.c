@@ -39,17 +39,8 @@ static bool read_gguf(const gguf *g, const char *name, model_spec *s, err *e) {
     return true;
 }
 
-static const expert_names names = {
-    .router = "model.layers.%d.mlp.gate.weight",
-    .gate = "model.layers.%d.mlp.experts.%d.gate_proj.weight",
-    .up = "model.layers.%d.mlp.experts.%d.up_proj.weight",
-    .down = "model.layers.%d.mlp.experts.%d.down_proj.weight",
-    .fused_gate_up = "model.layers.%d.mlp.experts.gate_up_proj",
-    .fused_down = "model.layers.%d.mlp.experts.down_proj",
-};
-
 static bool bind_ffn(binder *b, int il, layer *l) {
-    return b->m->spec.sparse[il] ? bind_experts(b, il, &names, l) : bind_gated_ffn(b, il, l);
+    return b->m->spec.sparse[il] ? bind_experts(b, il, &expert_names_usual, l) : bind_gated_ffn(b, il, l);
 }
 
 const arch arch_qwen3_moe = {
@@ -60,5 +51,5 @@ const arch arch_qwen3_moe = {
     .read_gguf = read_gguf,
     .bind_attention = bind_qkv,
     .bind_ffn = bind_ffn,
-    .experts = &names,
+    .experts = &expert_names_usual,
 };

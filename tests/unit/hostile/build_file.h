@@ -145,6 +145,16 @@ UNUSED static void write_file(const char *dir, const char *name, const void *dat
     fclose(f);
 }
 
+/* A test that builds its files in one buffer: test(buf *b). */
+#define RUN_BYTES(test)                  \
+    static void run_##test(void **state) { \
+        buf b = { 0 };                   \
+        (void)state;                     \
+        test(&b);                        \
+        buf_free(&b);                    \
+    }                                    \
+    RUN_ONE(run_##test)
+
 #define RUN_ONE(test)                                                  \
     int main(void) {                                                   \
         const struct CMUnitTest tests[] = { cmocka_unit_test(test) };  \

@@ -1,9 +1,7 @@
 /* The rules of the 2023 safetensors audit (Trail of Bits): header length, first byte, offsets, holes, overlaps, duplicates. */
 #include "unit/hostile/build_file.h"
 
-static void safetensors_audit_2023(void **state) {
-    (void)state;
-    buf b = { 0 };
+static void safetensors_audit_2023(buf *b) {
 #define T(shape, offsets) "{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
     safetensors_accepted("{\"a\":" T("[2]", "[0,8]") ",\"b\":" T("[]", "[8,12]") "}", 12);
     safetensors_accepted("{\"__metadata__\":{\"format\":\"pt\"},\"a\":" T("[2]", "[0,8]") "}   ", 8);
@@ -27,25 +25,24 @@ static void safetensors_audit_2023(void **state) {
     safetensors_refused("[]", 0, "starting with");
     safetensors_refused("{\"\":" T("[2]", "[0,8]") "}", 8, "empty");
     enum { MANY = 9 << 20 }; /* would take gigabytes once parsed */
-    put_le(&b, MANY, 8);
-    buf_puts(&b, "{\"a\":[");
-    while (b.len < 8 + MANY) buf_puts(&b, ",");
-    safetensors_bytes_refused(b.data, b.len, ERR_LIMIT, "too many values");
-    buf_clear(&b);
-    put_le(&b, 200, 8);
-    buf_puts(&b, "{");
-    while (b.len < 8 + 200) buf_puts(&b, "[");
-    safetensors_bytes_refused(b.data, b.len, ERR_LIMIT, "nested too deeply");
-    buf_clear(&b);
-    put_le(&b, UINT64_MAX, 8); /* header length */
-    buf_puts(&b, "{}");
-    safetensors_bytes_refused(b.data, b.len, ERR_FORMAT, "100000000");
-    buf_clear(&b);
-    put_le(&b, 3, 8);
-    buf_puts(&b, "{}");
-    safetensors_bytes_refused(b.data, b.len, ERR_FORMAT, "does not fit in the file");
-    safetensors_bytes_refused(b.data, 4, ERR_FORMAT, "not a safetensors file");
-    buf_free(&b);
+    put_le(b, MANY, 8);
+    buf_puts(b, "{\"a\":[");
+    while (b->len < 8 + MANY) buf_puts(b, ",");
+    safetensors_bytes_refused(b->data, b->len, ERR_LIMIT, "too many values");
+    buf_clear(b);
+    put_le(b, 200, 8);
+    buf_puts(b, "{");
+    while (b->len < 8 + 200) buf_puts(b, "[");
+    safetensors_bytes_refused(b->data, b->len, ERR_LIMIT, "nested too deeply");
+    buf_clear(b);
+    put_le(b, UINT64_MAX, 8); /* header length */
+    buf_puts(b, "{}");
+    safetensors_bytes_refused(b->data, b->len, ERR_FORMAT, "100000000");
+    buf_clear(b);
+    put_le(b, 3, 8);
+    buf_puts(b, "{}");
+    safetensors_bytes_refused(b->data, b->len, ERR_FORMAT, "does not fit in the file");
+    safetensors_bytes_refused(b->data, 4, ERR_FORMAT, "not a safetensors file");
 }
 
-RUN_ONE(safetensors_audit_2023)
+RUN_BYTES(safetensors_audit_2023)
