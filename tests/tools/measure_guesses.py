@@ -66,7 +66,7 @@ def constrained():
 
 
 def misleading():
-    """What is found is always wrong: every three words are followed by something new each time they come back."""
+    """A prompt full of beginnings that come back and go on differently each time."""
     rng = random.Random("misleading")
     return " ".join(f"the {rng.choice(NAMES)} of {rng.choice(CITIES)} {rng.choice(WORDS)}" for _ in range(150)), ["--temp", "2", "--seed", "3"]
 
