@@ -179,7 +179,7 @@ static bool in_bounds(const opt_row *r, double v) { return !(r->min < r->max) ||
 static void describe(const opt_row *r, char *out, size_t cap) {
     static const char *const kinds[] = { "yes or no", "a whole number", "a number", "a size such as 4096, 8k or 2G", "text", "", "text" };
     if (r->kind == OPT_CHOICE) snprintf(out, cap, "one of %s", r->choices);
-    else if (r->min < r->max && r->max >= 1e15) snprintf(out, cap, "%s, at least %.6g", kinds[r->kind], r->min);
+    else if (r->min < r->max && r->kind == OPT_SIZE && r->max >= 1e15) snprintf(out, cap, "%s, at least %.6g", kinds[r->kind], r->min);
     else if (r->min < r->max) snprintf(out, cap, "%s from %.6g to %.15g", kinds[r->kind], r->min, r->max);
     else snprintf(out, cap, "%s", kinds[r->kind]);
 }

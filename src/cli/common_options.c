@@ -219,6 +219,14 @@ void say_placed(const placement *p) {
         fprintf(stderr, "Weights packed into %s (%s); the next start takes them from there.\n", p->path, show_bytes(p->bytes).text);
 }
 
+/* It changes no result: what it cannot be good for is worth a word. */
+static void say_draft(const llm *l) {
+    if (l->draft_source->file_bytes >= l->source->file_bytes)
+        log_warn("the draft model (%s) is not smaller than the model (%s): its guesses cost more than they bring", show_bytes(l->draft_source->file_bytes).text, show_bytes(l->source->file_bytes).text);
+    if (l->draft->spec.context < runner_plan(engine_runner(l->engine))->context)
+        log_warn("the draft model makes no guesses beyond %u tokens, its context; the model's is %u", l->draft->spec.context, runner_plan(engine_runner(l->engine))->context);
+}
+
 llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof, err *e) {
     llm_options lo = { .no_guesses = !o->speculate, .most_guesses = (size_t)o->speculate, .draft = o->draft };
     progress packing = { .quiet = quiet };
@@ -237,6 +245,7 @@ llm *open_llm(const char *path, const engine_options *o, bool quiet, prof *prof,
     if (p->weights_reread && !quiet)
         log_warn("the weights (%s) and what is allocated beside them (%s) are more than the memory available (%s): weights will be read from disk again and again", show_bytes(p->weights_in_files).text,
                  show_bytes(p->total).text, show_bytes(p->available).text);
+    if (l->draft && !quiet) say_draft(l);
     interrupt_watch(l->engine);
     return l;
 }

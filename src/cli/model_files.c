@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/term.h"
+#include "infer/receipt.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -139,10 +140,7 @@ static bool digest_all(model_files *f, const char *kept, buf *fresh, reading *r,
 static digest digest_of_list(const model_files *f) {
     digest_state s;
     digest_begin(&s);
-    for (size_t i = 0; i < f->n; i++) {
-        digest_put(&s, f->items[i].name, strlen(f->items[i].name) + 1);
-        digest_put(&s, f->items[i].digest.text, strlen(f->items[i].digest.text) + 1);
-    }
+    for (size_t i = 0; i < f->n; i++) receipt_digest_file(&s, f->items[i].name, f->items[i].digest.text);
     return digest_end(&s);
 }
 

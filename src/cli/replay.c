@@ -163,6 +163,10 @@ static bool compute(replay *r, err *e) {
     compare(r, "tokens", said(r, "output", "digest"), json_string_value(js_get(output, "digest")), true);
     compare(r, "text", said(r, "output", "text_digest"), json_string_value(js_get(output, "text_digest")), true);
     compare(r, "ending", said(r, "output", "finish"), json_string_value(js_get(output, "finish")), true);
+    char there[80], here[80];
+    snprintf(there, sizeof there, "%lld tokens, %lld bytes", (long long)json_integer_value(js_get(js_get(r->receipt, "output"), "n")), (long long)json_integer_value(js_get(js_get(r->receipt, "output"), "bytes")));
+    snprintf(here, sizeof here, "%zu tokens, %llu bytes", r->notes.tokens.n, (unsigned long long)r->notes.bytes);
+    compare(r, "length", there, here, true);
     json_decref(output);
     return true;
 }

@@ -9,11 +9,11 @@ typedef struct draft {
     runner *r; /* owned */
     size_t n_known;
     sample_scratch scratch;
-    size_t rounds;         /* passes since the last draft_took */
-    double round_seconds;  /* what a pass takes lately */
+    double (*clock)(void);
+    double round_seconds;  /* what a pass that guesses takes lately; 0: not known yet */
 } draft;
 
-bool draft_init(draft *d, runner *r, size_t n_known, err *e); /* takes the runner over, also on failure */
+bool draft_init(draft *d, runner *r, size_t n_known, double (*clock)(void), err *e); /* takes the runner over, also on failure */
 void draft_free(draft *d);
 static inline bool draft_is_on(const draft *d) { return d->r != NULL; }
 
@@ -24,7 +24,5 @@ typedef struct draft_job {
     bool whole;   /* the draft has read the whole text */
 } draft_job;
 void draft_guess(draft *d, draft_job *jobs, size_t n);
-/* What the passes of the last step took, all in all. */
-void draft_took(draft *d, double seconds);
 void draft_forget(draft *d, request *r); /* its pages go; its text is read anew should it go on */
 #endif

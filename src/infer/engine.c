@@ -237,7 +237,7 @@ engine *engine_start_with(runner *r, size_t n_known, const engine_setup *o, err 
     en->sched.text = o->text;
     runner_set_stop(r, step_is_unwanted, en);
     if (o->draft) runner_set_stop(o->draft, step_is_unwanted, en);
-    if ((!o->draft || draft_init(&en->sched.draft, o->draft, n_known, e)) && make_scratch(en, e)) {
+    if ((!o->draft || draft_init(&en->sched.draft, o->draft, n_known, en->clock, e)) && make_scratch(en, e)) {
         if (pthread_create(&en->thread, NULL, engine_main, en) == 0) return en;
         err_set(e, ERR_IO, "the system refuses another thread");
         err_hint(e, "free memory, or raise the limits of this process (ulimit -u for threads, ulimit -v for memory)");

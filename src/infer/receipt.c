@@ -1,10 +1,11 @@
 #include "infer/receipt.h"
 #include "backend/backend.h"
 #include "base/mem.h"
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
-static const char VERSION_KEY[] = "pingti_receipt", SEAL_KEY[] = "digest";
+static const char VERSION_KEY[] = "pingti_receipt", SEAL_KEY[] = "digest", PARTS_KEY[] = "parts";
 
 /* ---- parameters: one row a member, so that writing and reading cannot disagree ---- */
 
@@ -81,8 +82,10 @@ static bool read_seed(const json_t *j, const char *name, uint64_t *out, err *e) 
     if (!js_str(j, name, &text, e)) return false;
     size_t n = text ? strlen(text) : 0;
     char *end = NULL;
-    *out = n && n <= 20 && strspn(text, "0123456789") == n ? strtoull(text, &end, 10) : 0;
-    return end || err_set(e, ERR_FORMAT, "'%s' is not a number of up to 20 digits, as text", name);
+    errno = 0;
+    *out = n && strspn(text, "0123456789") == n ? strtoull(text, &end, 10) : 0;
+    return (end && !errno) || err_set(e, ERR_FORMAT, "the receipt's '%s' is no seed", name) || err_expected(e, "a whole number from 0 to %llu, as text", (unsigned long long)UINT64_MAX) ||
+           err_got(e, "'%.40s'", text ? text : "");
 }
 
 static bool read_member(const member *m, const json_t *j, sample_params *p, err *e) {
@@ -169,18 +172,35 @@ json_t *receipt_tokens(const int32_t *ids, size_t n) {
     return list;
 }
 
+static digest json_digest(const json_t *v) {
+    char *text = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    digest d = digest_of(text ? text : "", text ? strlen(text) : 0);
+    free(text);
+    return d;
+}
+
 static digest seal_of(const json_t *receipt) {
     json_t *rest = json_copy((json_t *)(uintptr_t)receipt);
     json_object_del(rest, SEAL_KEY);
-    char *text = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-    digest d = digest_of(text ? text : "", text ? strlen(text) : 0);
-    free(text);
+    digest d = json_digest(rest);
     json_decref(rest);
     return d;
 }
 
+/* A digest of each part, so that a change can be told where it was made. */
+static json_t *parts_of(const json_t *receipt) {
+    json_t *parts = json_object(), *v;
+    const char *name;
+    json_object_foreach((json_t *)(uintptr_t)receipt, name, v) {
+        if (strcmp(name, VERSION_KEY) == 0 || strcmp(name, SEAL_KEY) == 0 || strcmp(name, PARTS_KEY) == 0) continue;
+        json_object_set_new(parts, name, json_string(json_digest(v).text));
+    }
+    return parts;
+}
+
 void receipt_seal(json_t *receipt) {
     json_object_set_new(receipt, VERSION_KEY, json_integer(RECEIPT_VERSION));
+    json_object_set_new(receipt, PARTS_KEY, parts_of(receipt));
     json_object_set_new(receipt, SEAL_KEY, json_string(seal_of(receipt).text));
 }
 
@@ -219,24 +239,95 @@ static bool has_field(const json_t *receipt, const field *f, err *e) {
     return err_set(e, ERR_FORMAT, "a field of the receipt is not what it should be") || err_where(e, "'%s%s%s'", part, dot, f->name) || (f->is_digest && err_expected(e, "%s and 64 hexadecimal digits", DIGEST_PREFIX));
 }
 
-static bool check_files(const json_t *files, err *e) {
+void receipt_digest_file(digest_state *s, const char *name, const char *of_file) {
+    digest_put(s, name, strlen(name) + 1);
+    digest_put(s, of_file, strlen(of_file) + 1);
+}
+
+/* out_json_text put it where something was not UTF-8: what the digest is of cannot be had back. */
+static bool is_marked(const char *text) { return strstr(text, "\xef\xbf\xbd") != NULL; }
+
+static bool check_files(const json_t *model, err *e) {
     size_t i;
-    const json_t *f;
+    const json_t *f, *files = js_get(model, "files");
+    const char *said = json_string_value(js_get(model, "digest"));
+    bool marked = false;
+    digest_state s;
+    digest_begin(&s);
     json_array_foreach(files, i, f) {
         const char *name = NULL, *d = NULL;
         int64_t bytes = 0;
         if (!js_str(f, "name", &name, e) || !js_str(f, "digest", &d, e) || !js_int(f, "bytes", 0, INT64_MAX, &bytes, e)) return false;
         if (!json_is_object(f) || !name || !d || !digest_valid(d)) return err_set(e, ERR_FORMAT, "file %zu of the receipt's model has no name, or no digest", i);
+        receipt_digest_file(&s, name, d);
+        marked |= is_marked(name);
     }
-    return true;
+    digest all = digest_end(&s);
+    return marked || strcmp(all.text, said) == 0 || err_set(e, ERR_FORMAT, "the files of the receipt's model are not what their digest says") || err_expected(e, "%s", said) || err_got(e, "%s", all.text);
+}
+
+static int32_t *ids_of(const json_t *list, const char *name, err *e) {
+    size_t n = json_array_size(list);
+    int32_t *ids = mem_must(n + 1, sizeof *ids);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = json_array_get(list, i);
+        bool id = json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= INT32_MAX;
+        if (!id) return free(ids), err_set(e, ERR_FORMAT, "token %zu of the receipt's %s is not an id", i, name), NULL;
+        ids[i] = (int32_t)json_integer_value(v);
+    }
+    return ids;
+}
+
+/* Tokens that the receipt holds are as many as it says, and what their digest says. */
+static bool check_kept(const json_t *part, const char *name, err *e) {
+    const json_t *list = js_get(part, "tokens"), *said = js_get(part, "digest");
+    size_t n = json_array_size(list);
+    int32_t *ids = list ? ids_of(list, name, e) : NULL;
+    if (!ids) return !list;
+    digest d = receipt_token_digest(ids, n);
+    free(ids);
+    if (json_integer_value(js_get(part, "n")) != (json_int_t)n)
+        return err_set(e, ERR_FORMAT, "the receipt's %s is not as long as it says", name) || err_expected(e, "%lld tokens", (long long)json_integer_value(js_get(part, "n"))) || err_got(e, "%zu", n);
+    return strcmp(d.text, json_string_value(said)) == 0 || err_set(e, ERR_FORMAT, "the receipt's %s is not what its digest says", name) ||
+           err_expected(e, "%s", json_string_value(said)) || err_got(e, "%s", d.text);
+}
+
+static bool check_text(const json_t *output, err *e) {
+    const json_t *text = js_get(output, "text");
+    size_t n = json_string_length(text);
+    if (!text) return true;
+    digest d = digest_of(json_string_value(text), n);
+    const char *said = json_string_value(js_get(output, "text_digest"));
+    return strcmp(d.text, said) == 0 || is_marked(json_string_value(text)) || err_set(e, ERR_FORMAT, "the receipt's text is not what its digest says") || err_expected(e, "%s", said) || err_got(e, "%s", d.text);
+}
+
+static void name_part(buf *out, const char *name) { buf_printf(out, "%s'%.40s'", out->len ? ", " : "", name); }
+
+/* The parts that are not what their digests say, that came or that went. */
+static void changed_parts(const json_t *receipt, buf *out) {
+    json_t *here = parts_of(receipt), *said = (json_t *)(uintptr_t)js_get(receipt, PARTS_KEY), *v;
+    const char *name;
+    json_object_foreach(here, name, v)
+        if (!json_equal(v, js_get(said, name))) name_part(out, name);
+    json_object_foreach(said, name, v)
+        if (!js_get(here, name)) name_part(out, name);
+    json_decref(here);
 }
 
 static bool check_sealed(const json_t *receipt, err *e) {
     const char *seal = json_string_value(js_get(receipt, SEAL_KEY));
     digest d = seal_of(receipt);
-    if (seal && strcmp(seal, d.text) == 0) return true;
-    return err_set(e, ERR_FORMAT, "the receipt was changed after it was written, or is damaged") || err_expected(e, "%s", seal ? seal : "a field 'digest'") || err_got(e, "%s", d.text) ||
-           err_hint(e, "nothing was computed; get the receipt from where it was made");
+    buf parts = { 0 };
+    bool has_parts = json_is_object(js_get(receipt, PARTS_KEY)), same = seal && strcmp(seal, d.text) == 0;
+    if (has_parts) changed_parts(receipt, &parts);
+    if (!same || parts.len) {
+        err_set(e, ERR_FORMAT, "the receipt was changed after it was written, or is damaged%s%s", parts.len ? ": " : has_parts ? ": its digests" : "", buf_str(&parts));
+        if (!same) err_expected(e, "%s", seal ? seal : "a field 'digest'"), err_got(e, "%s", d.text);
+        err_hint(e, "nothing was computed; get the receipt from where it was made");
+        same = false;
+    }
+    buf_free(&parts);
+    return same;
 }
 
 static bool check_receipt(const json_t *r, err *e) {
@@ -248,7 +339,7 @@ static bool check_receipt(const json_t *r, err *e) {
     if (!check_sealed(r, e)) return false;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (!has_field(r, &fields[i], e)) return false;
-    return check_files(js_get(js_get(r, "model"), "files"), e);
+    return check_files(js_get(r, "model"), e) && check_kept(js_get(r, "prompt"), "prompt", e) && check_kept(js_get(r, "output"), "output", e) && check_text(js_get(r, "output"), e);
 }
 
 json_t *receipt_read(const char *text, size_t n, const char *where, err *e) {
@@ -267,20 +358,11 @@ json_t *receipt_read(const char *text, size_t n, const char *where, err *e) {
 /* ---- what is to be computed again ---- */
 
 static bool read_prompt(const json_t *receipt, receipt_request *q, err *e) {
-    const json_t *prompt = js_get(receipt, "prompt"), *list = js_get(prompt, "tokens");
-    size_t n = json_array_size(list);
-    if (!list) return true;
-    q->prompt = mem_must(n ? n : 1, sizeof *q->prompt);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *v = json_array_get(list, i);
-        if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > INT32_MAX) return err_set(e, ERR_FORMAT, "token %zu of the receipt's prompt is not an id", i);
-        q->prompt[i] = (int32_t)json_integer_value(v);
-    }
+    const json_t *list = js_get(js_get(receipt, "prompt"), "tokens");
+    if (list && !(q->prompt = ids_of(list, "prompt", e))) return false;
     q->generate.prompt = q->prompt;
-    q->generate.n_prompt = n;
-    digest d = receipt_token_digest(q->prompt, n);
-    const char *said = json_string_value(js_get(prompt, "digest"));
-    return strcmp(d.text, said) == 0 || err_set(e, ERR_FORMAT, "the receipt's prompt is not what its digest says") || err_expected(e, "%s", said) || err_got(e, "%s", d.text);
+    q->generate.n_prompt = json_array_size(list);
+    return true;
 }
 
 static bool read_bias(const json_t *parameters, receipt_request *q, err *e) {

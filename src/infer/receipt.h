@@ -26,9 +26,12 @@ json_t *receipt_engine(const runner *r); /* backend, kernels, precision, cache f
 digest receipt_token_digest(const int32_t *ids, size_t n);
 json_t *receipt_tokens(const int32_t *ids, size_t n);
 
-/* Adds the version and the seal. */
+/* A model's digest is of the names and digests of its files, put in the order of the list. */
+void receipt_digest_file(digest_state *s, const char *name, const char *of_file);
+
+/* Adds the version, the digest of each part and the seal. */
 void receipt_seal(json_t *receipt);
-/* Parses, checks the version, the seal and every field. NULL with a reason. */
+/* Parses, checks the version, the seal, every field and that they agree with one another. NULL with a reason, which names the part that was changed. */
 json_t *receipt_read(const char *text, size_t n, const char *where, err *e);
 bool receipt_request_of(const json_t *receipt, receipt_request *out, err *e);
 void receipt_request_free(receipt_request *q);

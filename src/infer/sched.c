@@ -237,7 +237,6 @@ sched_step *sched_next(sched *s) {
 
 void sched_took(sched *s, double seconds, double choosing) {
     const sched_step *p = &s->step;
-    draft_took(&s->draft, choosing);
     pace_note(&s->pace, p->decodes, p->prompt_rows, p->prompt_keys, seconds);
     if (p->decodes && !p->prompt_rows) row_price_note(&s->price, p->decodes + p->guesses, seconds - choosing);
 }

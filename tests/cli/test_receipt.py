@@ -12,6 +12,28 @@ from cli_case import CliCase
 SAME, DIFFERS, CANNOT = 0, 1, 2
 
 
+def digest_of(data):
+    return "blake2b-256:" + hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+def leaves(v, path=()):
+    """The way to every value that holds no others."""
+    items = v.items() if isinstance(v, dict) else enumerate(v) if isinstance(v, list) else ()
+    found = [leaf for key, item in items for leaf in leaves(item, (*path, key))]
+    return found or [path]
+
+
+def another(v):
+    """A value of the same kind that is not the same."""
+    if isinstance(v, bool):
+        return not v
+    if isinstance(v, (int, float)):
+        return v + 1
+    if isinstance(v, str):
+        return v[:-1] + ("0" if v[-1:] != "0" else "1")
+    return [1] if isinstance(v, list) else "none" if v is None else {"a": 1}
+
+
 def canonical(v):
     """Compact, keys sorted, reals with 17 digits: the text that the seal is of."""
     if isinstance(v, dict):
@@ -26,9 +48,11 @@ def canonical(v):
 
 
 def seal(receipt):
-    """The receipt with the seal that its other fields ask for, as somebody who knows the format would forge it."""
-    rest = {k: v for k, v in receipt.items() if k != "digest"}
-    return {**rest, "digest": "blake2b-256:" + hashlib.blake2b(canonical(rest).encode(), digest_size=32).hexdigest()}
+    """The receipt with the digests that its other fields ask for, as somebody who knows the format would forge it."""
+    rest = {k: v for k, v in receipt.items() if k not in ("pingti_receipt", "digest", "parts")}
+    parts = {k: digest_of(canonical(v).encode()) for k, v in rest.items()}
+    rest |= {"pingti_receipt": receipt["pingti_receipt"], "parts": parts}
+    return {**rest, "digest": digest_of(canonical(rest).encode())}
 
 
 class Receipt(CliCase):
@@ -199,6 +223,72 @@ class Receipt(CliCase):
         self.cannot(file=self.home / "absent.json", says="absent.json")
         self.cannot(file=self.home, says=str(self.home))
 
+    def test_each_value_that_is_changed_is_told_by_its_part(self):
+        good = self.receipt("--temp", "0", "--stop", "zzz", "--logit-bias", "300=2.5", "--receipt-text", "--dry-multiplier", "0.5", "--dry-breaker", "q", prompt="hello")
+        for path in leaves(good):
+            receipt = json.loads(json.dumps(good))
+            place = receipt
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = another(place[path[-1]])
+            self.file.write_text(json.dumps(receipt))
+            says = {"pingti_receipt": "another version", "digest": "its digests"}.get(path[0], f"'{path[1] if path[0] == 'parts' else path[0]}'")
+            self.cannot(says=says)
+        for name in good["parts"]:
+            self.change(lambda x, n=name: (x.update(good), x.pop(n)), sealed=False)
+            self.cannot(says=f"'{name}'")
+        self.file.write_text(json.dumps({**good, "more": 1}))
+        self.cannot(says="'more'")
+        self.file.write_text(json.dumps(good))
+        self.replay()
+
+    def test_receipts_without_digests_of_their_parts_are_read(self):
+        self.receipt("--temp", "0")
+
+        def older(x):
+            del x["parts"]
+            x["digest"] = digest_of(canonical({k: v for k, v in x.items() if k != "digest"}).encode())
+        self.change(older, sealed=False)
+        self.replay()
+        self.change(lambda x: x["output"].update(n=1), sealed=False)
+        self.cannot(says="changed after it was written")
+
+    def test_forged_answers_are_named(self):
+        """Whoever seals anew is found out by computing; every digest of the answer has its line."""
+        no = "blake2b-256:" + "0" * 64
+        for edit, told in ((lambda x: x["output"].update(digest=no), ["tokens"]), (lambda x: x["output"].update(text_digest=no), ["text"]),
+                           (lambda x: x["output"].update(n=29), ["length"]), (lambda x: x["output"].update(bytes=1), ["length"]),
+                           (lambda x: x["output"].update(finish="stop"), ["ending"]), (lambda x: x.update(template=no), ["template"])):
+            self.receipt("--temp", "0")
+            self.change(edit)
+            self.assertEqual([f["what"] for f in self.replay(status=DIFFERS)["findings"] if f["decides"] and not f["same"]], told)
+        for edit in (lambda x: x["parameters"].update(seed="78"), lambda x: x["parameters"].update(temperature=0.2), lambda x: x["parameters"].update(logit_bias=[[300, 90.0]]),
+                     lambda x: x["parameters"].update(top_k=1), lambda x: x["parameters"].update(max_tokens=29)):
+            self.receipt("--temp", "1.3", "--seed", "77")
+            self.change(edit)
+            self.assertIn("tokens", [f["what"] for f in self.replay(status=DIFFERS)["findings"] if not f["same"]])
+
+    def test_seeds_to_the_last_and_none_beyond(self):
+        self.refused("run", "-m", self.model, "--seed", "18446744073709551616", "x", status=2, says="0 to 9e+18")
+        self.receipt("--temp", "1.3", "--seed", "9000000000000000000")
+        self.replay()
+        for seed, status in (("18446744073709551615", DIFFERS), ("18446744073709551616", None), ("99999999999999999999", None), ("-1", None), ("", None), ("1e3", None)):
+            self.change(lambda x, s=seed: x["parameters"].update(seed=s))
+            if status is None:
+                self.cannot(says=("seed", "18446744073709551615", f"'{seed}'"))
+            else:
+                self.replay(status=status)
+
+    def test_a_draft_and_everything_at_once(self):
+        way = ["--draft", self.model, "--temp", "1.1", "--seed", "5", "--dynatemp-range", "0.4", "--top-k", "200", "--typical-p", "0.95", "--xtc-probability", "0.3", "--xtc-threshold", "0.05",
+               "--dry-multiplier", "0.5", "--repeat-penalty", "1.1", "--logit-bias", "300=1"]
+        schema = '{"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["a", "b"]}'
+        for more in ([], ["--chat", "--system", "be brief"], ["--json-schema", schema], ["--chat", "--json-schema", schema, "--json-compact"], ["--grammar", "root ::= [a-z ]+"]):
+            self.receipt(*way, *more)
+            for other in ([], ["-t", "1", "--packed-dir", "none"]):
+                self.replay(*other)
+            self.assertEqual(self.text, self.answers("run", "-m", self.model, "-q", "-n", "30", *way[2:], "--speculate", "0", *more, "hello world"))
+
     def test_hostile_receipts_with_the_right_seal(self):
         good = self.receipt("--temp", "0", "--stop", "zzz")
         cases = []
@@ -211,7 +301,10 @@ class Receipt(CliCase):
                 cases.append((lambda x, p=part, n=name: x[p].pop(n), ""))
                 cases.append((lambda x, p=part, n=name: x[p].update({n: {"a": 1}}), ""))
         cases += [(lambda x: x["prompt"].update(tokens=[-1]), "token 0"), (lambda x: x["prompt"].update(tokens=[1, "a"]), "token 1"),
-                     (lambda x: x["prompt"].update(tokens=[1, 2, 3]), "not what its digest says"), (lambda x: x["parameters"].update(seed="99999999999999999999999"), "seed"),
+                     (lambda x: x["prompt"].update(tokens=[1, 2, 3], n=3), "not what its digest says"), (lambda x: x["parameters"].update(seed="99999999999999999999999"), "seed"),
+                     (lambda x: x["prompt"].update(n=x["prompt"]["n"] + 1), "not as long"), (lambda x: x["output"].update(tokens=[5]), "not as long"), (lambda x: x["output"].update(text="another"), "text is not"),
+                     (lambda x: x["model"]["files"][0].update(digest="blake2b-256:" + "0" * 64), "files of the receipt's model"),
+                     (lambda x: x["model"]["files"].append(x["model"]["files"][0]), "files of the receipt's model"),
                      (lambda x: x["parameters"].update(temperature=1e308), "temperature"), (lambda x: x["parameters"].update(temperature=-1), "temperature"),
                      (lambda x: x["parameters"].update(top_k=-1), "top_k"), (lambda x: x["parameters"].update(logit_bias=[[1]]), "logit bias"),
                      (lambda x: x["parameters"].update(logit_bias=[[10 ** 6, 1.0]]), "logit bias"), (lambda x: x["parameters"].update(stop=["a"] * 1000), "stop"), (lambda x: x["parameters"].update(dry_breakers=[1]), "dry_breakers"),

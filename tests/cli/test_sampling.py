@@ -65,6 +65,31 @@ class Sampling(CliCase):
         self.refused("run", "-m", self.model, "--draft", other, "hello", status=2, says=["another vocabulary", "'zz'"])
         self.refused("run", "-m", self.model, "--draft", self.home / "none.gguf", "hello", says="none.gguf")
 
+    def test_drafts_of_any_size_and_with_everything_else(self):
+        """Longer, shorter, larger, ending within a draft, under a grammar: the same text, and what can only cost time is said."""
+        large, ending = str(self.home / "large.gguf"), str(self.home / "ending.gguf")
+        sizes = tiny_model.LAYERS
+        tiny_model.LAYERS = 2 * sizes
+        try:
+            tiny_model.write(large, context=4096, seed=3)
+        finally:
+            tiny_model.LAYERS = sizes
+        tiny_model.write(ending, context=64, seed=4)
+        schema = '{"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}, "maxItems": 3}'
+        ways = (["--temp", "0"], ["--temp", "0.8", "--seed", "4", "--logit-bias", "2=9"], ["--temp", "0.9", "--seed", "5", "--json-schema", schema],
+                ["--temp", "0.7", "--seed", "6", "--dry-multiplier", "0.4", "--xtc-probability", "0.3", "--grammar", 'root ::= ("abc def " | [a-z ])*'])
+        for way in ways:
+            plain, _ = self.usage("-n", "120", "--speculate", "0", *way, REPEATS)
+            for draft, more in ((large, []), (ending, ["-t", "2"]), (large, ["--speculate", "3", "--cache-tokens", "512", "-c", "512"])):
+                text, usage = self.usage("-n", "120", "--draft", draft, *more, *way, REPEATS)
+                self.assertEqual(text, plain, (way, draft))
+                self.assertGreaterEqual(usage["guessed_tokens"], usage["accepted_tokens"])
+        for draft, says in ((large, "not smaller than the model"), (ending, "beyond 64 tokens")):
+            _, _, err = self.pingti("run", "-m", self.long, "-n", "2", "--draft", draft, "hello")
+            self.assertIn(says, err)
+            _, _, err = self.pingti("run", "-m", self.long, "-n", "2", "-q", "--draft", draft, "hello")
+            self.assertNotIn("warning", err)
+
     def test_the_draft_is_planned_for(self):
         plan = json.loads(self.answers("run", "-m", self.model, "--draft", self.model, "--memory-plan", "--json"))
         self.assertLess(plan["draft"]["available"], plan["available"])

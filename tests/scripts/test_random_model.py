@@ -2,6 +2,7 @@
 import json
 import math
 import os
+import random
 import struct
 import subprocess
 import tempfile
@@ -104,6 +105,19 @@ class Written(unittest.TestCase):
         self.assertEqual(struct.unpack_from("<I", raw, at)[0], 1)
         self.assertNotIn(b"blk.1.", raw)
 
+    def test_copies_goes_on_with_what_stood_before(self):
+        words = "ab cd ef gh ij kl mn op qr st uv wx yz"
+        text = " ".join(random.Random(3).sample(words.split() * 3, 30))
+        for file in ("F16", "BF16"):
+            path = self.make("tiny", file, "--copies", "--layers", "14")
+            prompt = text + " " + text[:len(text) // 2]
+            for precision in ([], ["--exact"]):
+                out = json.loads(self.pingti("run", "-m", path, "-n", "24", "--temp", "0", "--ignore-eos", "--json", "--quiet", *precision, prompt))
+                self.assertEqual(text[len(text) // 2:][:len(out["text"])], out["text"])
+                self.assertEqual(out["usage"]["generated_tokens"], 24)
+        self.assertEqual(make("tiny", "BF16", "--copies", "--layers", "14", "-o", self.home / "again").returncode, 0)
+        self.assertEqual((self.home / "again").read_bytes(), path.read_bytes())
+
     def test_the_name_it_takes_by_itself(self):
         self.assertEqual(make("tiny", "q4_0", "-q", cwd=self.home).returncode, 0)
         self.assertEqual([p.name for p in self.home.iterdir()], ["tiny-q4_0.gguf"])
@@ -111,6 +125,8 @@ class Written(unittest.TestCase):
     def test_what_cannot_be_done_is_said_and_nothing_is_left(self):
         for arguments, words in ((["small", "Q4_0"], "no shape 'small'; there are qwen2.5-0.5b"), (["tiny", "Q4"], "no format 'Q4'; there are F16"),
                                  (["tiny", "Q4_0", "--layers", "0"], "--layers takes 1 to 1000"),
+                                 (["tiny", "Q4_0", "--copies", "--layers", "14"], "`pingti quantize` makes the other formats"),
+                                 (["tiny", "F16", "--copies"], "at least 9 layers"), (["tiny-phi3", "F16", "--copies"], "Qwen2's family alone"),
                                  (["tiny", "Q4_0", "-o", self.home], "is a folder"),
                                  (["mixtral-8x7b", "F16", "--layers", "1000", "-o", self.home / "m"], "GB left"),
                                  (["tiny", "Q4_0", "-o", self.home / "absent/m"], "there is no folder")):

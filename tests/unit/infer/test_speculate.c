@@ -4,7 +4,9 @@
 #include "base/rng.h"
 #include "infer/engine.h"
 
-enum { PROMPT = 80, ANSWER = 90, ASKERS = 8 };
+enum { PROMPT = 80, ANSWER = 90, ASKERS = 10 };
+
+static const logit_bias bias[] = { { 5, 1.5f }, { 9, -100 }, { 36, 0.5f } };
 
 static const sample_params ways[] = {
     { .temperature = 0 },
@@ -15,6 +17,10 @@ static const sample_params ways[] = {
     { .temperature = 0.5f, .seed = 15, .mirostat = 2, .mirostat_tau = 1.5f },
     { .temperature = 0.6f, .seed = 16, .typical_p = 0.5f, .xtc_probability = 0.2f, .dynamic_range = 0.3f, .temperature_last = true },
     { .temperature = 0.2f, .seed = 17, .dry = { .multiplier = 0.05f, .allowed = 5 } },
+    { .temperature = 0.9f, .seed = 18, .dynamic_range = 0.4f, .dynamic_exponent = 1.5f, .min_p = 0.001f, .top_k = 100, .top_p = 0.97f, .typical_p = 0.95f, .xtc_probability = 0.4f,
+      .xtc_threshold = 0.05f, .dry = { .multiplier = 0.3f, .base = 1.5f, .allowed = 3, .last = 60 }, .repeat_penalty = 1.05f, .repeat_last = 40, .presence_penalty = 0.1f,
+      .frequency_penalty = 0.05f, .bias = bias, .n_bias = 3, .want_logprob = true, .n_logprobs = 5 }, /* all at once */
+    { .temperature = 0.8f, .seed = 19, .mirostat = 1, .mirostat_tau = 3, .mirostat_eta = 0.2f, .repeat_penalty = 1.1f, .bias = bias, .n_bias = 2 },
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -93,6 +99,18 @@ static void compare(const char *path, const answer *want, const answer *got, con
     }
 }
 
+/* Other company, another order, and somebody who leaves. */
+static void ask_in_threes(engine *en, answer *a) {
+    for (int first = ASKERS - 1; first >= 0; first -= 3) {
+        request *r[3], *leaver = ask(en, first / 2);
+        int n = first < 2 ? first + 1 : 3;
+        for (int i = 0; i < n; i++) r[i] = ask(en, first - i);
+        request_cancel(leaver);
+        for (int i = n - 1; i >= 0; i--) read_answer(r[i], &a[first - i]);
+        request_unref(leaver);
+    }
+}
+
 static void ask_one_by_one(engine *en, answer *a) {
     for (int i = 0; i < ASKERS; i++) read_answer(ask(en, i), &a[i]);
 }
@@ -129,6 +147,8 @@ static void one_model(const char *path, const char *other, count counts[SETTINGS
     assert_int_equal(engine_stats_now(en).guessed_tokens, 0);
     ask_one_by_one(en, got);
     compare(path, plain, got, "alone");
+    ask_in_threes(en, got);
+    compare(path, plain, got, "in threes");
     engine_stop(en);
     for (int k = 0; k < SETTINGS; k++) {
         const setting *s = &settings[k];
@@ -136,7 +156,8 @@ static void one_model(const char *path, const char *other, count counts[SETTINGS
         en = start(o.m, p, &s->setup, d[s->draft].m, s->cache);
         ask_all(en, got);
         compare(path, plain, got, s->name);
-        ask_all(en, got); /* once more, upon the pages of the first time */
+        if (k % 2) ask_in_threes(en, got);
+        else ask_all(en, got); /* once more, upon the pages of the first time */
         compare(path, plain, got, s->name);
         engine_stats now = engine_stats_now(en);
         counts[k].guessed += now.guessed_tokens;
