@@ -14,6 +14,7 @@ typedef struct block {
 
 typedef struct pages_of {
     const char *k, *v, *next_k, *next_v; /* this page's head, and the next one's to be fetched meanwhile */
+    const attn_operand *key, *value;     /* what these are */
 } pages_of;
 
 static uint32_t chunk_rows(const attn_job *j, uint32_t chunk) {
@@ -60,8 +61,8 @@ static void scores(const attn_job *j, const block *b, const attn_scratch *s, con
     const char *q = s->q + b->row / STRIP_ROWS * j->k_chunks * chunk;
     for (uint32_t strip = lo / STRIP; strip * STRIP < hi; strip++)
         for (uint32_t c = 0; c < j->k_chunks; c++) {
-            size_t at = strip * j->key.strip_bytes + c * j->key.chunk_bytes;
-            j->key.multiply(&(strip_args){ .a = (const float *)(const void *)(q + c * chunk), .b = p->k + at, .ahead = p->next_k + at, .c = s->score + strip * STRIP,
+            size_t at = strip * p->key->strip_bytes + c * p->key->chunk_bytes;
+            p->key->multiply(&(strip_args){ .a = (const float *)(const void *)(q + c * chunk), .b = p->k + at, .ahead = p->next_k + at, .c = s->score + strip * STRIP,
                                            .rows = b->n, .c_stride = ATTN_SPLIT, .from = 0, .to = chunk_rows(j, c), .fresh = c == 0 });
         }
 }
@@ -70,9 +71,9 @@ static void scores(const attn_job *j, const block *b, const attn_scratch *s, con
 static void values(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
     const char *w = s->weight + first * ATTN_SPLIT * j->element;
     for (uint32_t i = 0; i < j->v_strips; i++)
-        j->value.multiply(&(strip_args){ .a = (const float *)(const void *)w, .b = p->v + i * j->value.strip_bytes, .ahead = p->next_v + i * j->value.strip_bytes,
-                                         .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad,
-                                         .from = b->lo[first], .to = b->hi[first] });
+        p->value->multiply(&(strip_args){ .a = (const float *)(const void *)w, .b = p->v + i * p->value->strip_bytes, .ahead = p->next_v + i * p->value->strip_bytes,
+                                          .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad,
+                                          .from = b->lo[first], .to = b->hi[first] });
 }
 
 /* Scores of rows that see the same slots become weights; what those rows have summed up so far shrinks with the maximum that rises. */
@@ -104,23 +105,25 @@ static void turn_page(const attn_job *j, const char *k, float *to) {
     for (uint32_t slot = 0; slot < ATTN_SPLIT; slot += STRIP)
         for (uint32_t i = 0; i < j->v_strips; i++) {
             uint32_t n = j->a->v_head - i * STRIP < STRIP ? j->a->v_head - i * STRIP : STRIP;
-            j->k->transpose[j->key.stored](k + slot / STRIP * kv->k_strip_bytes, i * STRIP, n, to + ((size_t)i * ATTN_SPLIT + slot) * STRIP);
+            j->k->transpose[j->stored_key.kind](k + slot / STRIP * kv->k_strip_bytes, i * STRIP, n, to + ((size_t)i * ATTN_SPLIT + slot) * STRIP);
         }
 }
 
 /* Fast: the first `slots` slots of a page as operands. */
 static void make_operands(const attn_job *j, pages_of *p, uint32_t slots, const attn_scratch *s) {
     const kv_view *kv = j->a->kv;
-    size_t chunk = STRIP_DEPTH / dtype_block_elems(kv->type) * dtype_block_bytes(kv->type) * STRIP, v_bytes = j->a->shared_v ? ATTN_SPLIT * STRIP * sizeof(float) : kv->v_strip_bytes;
+    size_t chunk = j->stored_key.chunk_bytes, v_bytes = j->stored_value.strip_bytes;
     for (uint32_t strip = 0; strip * STRIP < slots; strip++)
         for (uint32_t c = 0; c < j->k_chunks; c++) {
             size_t at = strip * kv->k_strip_bytes + c * chunk;
-            j->fast->strip[j->key.stored](p->k + at, p->next_k + at, chunk_rows(j, c), s->keys + strip * j->key.strip_bytes + c * j->key.chunk_bytes);
+            j->fast->strip[j->stored_key.kind](p->k + at, p->next_k + at, chunk_rows(j, c), s->keys + strip * j->key.strip_bytes + c * j->key.chunk_bytes);
         }
     for (uint32_t i = 0; i < j->v_strips; i++)
-        j->fast->strip[j->value.stored](p->v + i * v_bytes, p->next_v + i * v_bytes, slots, s->values + i * j->value.strip_bytes);
+        j->fast->strip[j->stored_value.kind](p->v + i * v_bytes, p->next_v + i * v_bytes, slots, s->values + i * j->value.strip_bytes);
     p->k = p->next_k = s->keys;
     p->v = p->next_v = s->values;
+    p->key = &j->key;
+    p->value = &j->value;
 }
 
 /* The pages of a step and of the one after it, for keys up to `end`; without one there, nothing is fetched that is not there already. */
@@ -128,7 +131,8 @@ static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step,
     const attn_args *a = j->a;
     const uint32_t *pages = a->b->pages[a->b->seq[t->token]];
     uint32_t left = end - step * ATTN_SPLIT, slots = left < ATTN_SPLIT ? left : ATTN_SPLIT, page = pages[step], next = pages[left > ATTN_SPLIT ? step + 1 : step];
-    pages_of p = { .k = kv_k(a->kv, page, a->layer, t->kv_head), .next_k = kv_k(a->kv, next, a->layer, t->kv_head) };
+    pages_of p = { .k = kv_k(a->kv, page, a->layer, t->kv_head), .next_k = kv_k(a->kv, next, a->layer, t->kv_head),
+                   .key = &j->stored_key, .value = &j->stored_value };
     if (a->shared_v) {
         turn_page(j, p.k, s->turned);
         p.v = p.next_v = (const char *)s->turned;
@@ -136,7 +140,7 @@ static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step,
         p.v = kv_v(a->kv, page, a->layer, t->kv_head);
         p.next_v = kv_v(a->kv, next, a->layer, t->kv_head);
     }
-    if (j->fast) make_operands(j, &p, slots, s);
+    if (j->fast && !(j->direct && attn_rows(t) <= ATTN_DIRECT_ROWS)) make_operands(j, &p, slots, s);
     return p;
 }
 
