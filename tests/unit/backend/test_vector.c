@@ -245,6 +245,7 @@ static void fast_directs(const attn_fast *f, const operands *left, strip_kind ki
     strip_args a = { .a = left->row, .b = (const char *)operand, .ahead = (const char *)operand, .c = c0, .rows = rows, .c_stride = 40, .from = from, .to = to, .fresh = below(2) };
     f->multiply(&a);
     a.b = a.ahead = (const char *)b;
+    for (int i = 0; i < 4; i++) a.beside[i] = a.b;
     a.c = c1;
     f->direct[kind](&a);
     for (int i = 0; i < ATTN_DIRECT_ROWS * 40; i++)

@@ -104,23 +104,37 @@ static inline __attribute__((always_inline)) void add_direct(const int R, __m512
 
 /* The first and the last pair may have one row that counts: the other is not read, it may hold anything. */
 #define DIRECT_OF(kind)                                                                                                \
-    static inline __attribute__((always_inline)) void direct_rows_##kind(const int R, const strip_args *s) {           \
-        __m512 sum[ATTN_DIRECT_ROWS][2], scale[2];                                                                     \
+    static inline __attribute__((always_inline)) void direct_pair_##kind(const int R, const strip_args *s, __m512 sum[][2], const __m512 scale[2], size_t k, const bool first, const bool second) { \
+        __m512 upper[2], lower[2];                                                                                     \
+        const char *const *beside = s->beside + (k & 2);                                                               \
+        (void)scale;                                                                                                   \
+        for (size_t w = 0; w < 2; w++) {                                                                               \
+            V_FETCH(beside[w] + k / 4 * s->stride);                                                                    \
+            upper[w] = first ? ROW_##kind(s->b, k, w * VN, scale[w]) : V_ZERO();                                       \
+            lower[w] = second ? ROW_##kind(s->b, k + 1, w * VN, scale[w]) : V_ZERO();                                  \
+        }                                                                                                              \
+        add_direct(R, sum, (const char *)s->a + k * 2, upper, lower);                                                  \
+    }                                                                                                                  \
+    static inline __attribute__((always_inline)) void direct_rows_##kind(const int R, const strip_args *given) {       \
+        const strip_args s[1] = { *given };                                                                            \
+        __m512 sum[ATTN_DIRECT_ROWS][2], scale[2] = { V_ZERO(), V_ZERO() };                                            \
         for (int r = 0; r < R; r++)                                                                                    \
             for (int w = 0; w < 2; w++) sum[r][w] = s->fresh ? V_ZERO() : V_LOAD(s->c + (size_t)r * s->c_stride + w * VN); \
-        for (size_t k = s->from / 2 * 2; k < s->to; k += 2) {                                                          \
-            __m512 upper[2], lower[2];                                                                                 \
-            for (size_t w = 0; w < 2; w++) {                                                                           \
-                if (k % 32 == 0 || k < s->from + 1) {                                                                  \
-                    SCALES_##kind(scale[w], s->b, k, w * VN);                                                          \
-                }                                                                                                      \
-                AHEAD_##kind(s->ahead, k + w);                                                                         \
-                upper[w] = k >= s->from ? ROW_##kind(s->b, k, w * VN, scale[w]) : V_ZERO();                            \
-                lower[w] = k + 1 < s->to ? ROW_##kind(s->b, k + 1, w * VN, scale[w]) : V_ZERO();                       \
-            }                                                                                                          \
-            add_direct(R, sum, (const char *)s->a + k * 2, upper, lower);                                              \
+        size_t k = s->from / 2 * 2;                                                                                    \
+        if (s->from % 2) {                                                                                             \
+            for (size_t w = 0; w < 2; w++) { SCALES_##kind(scale[w], s->b, k, w * VN); }                               \
+            direct_pair_##kind(R, s, sum, scale, k, false, true);                                                      \
+            k += 2;                                                                                                    \
         }                                                                                                              \
-        (void)scale;                                                                                                   \
+        for (size_t end; k < s->to / 2 * 2; k = end) {                                                                 \
+            end = k / 32 * 32 + 32 < s->to ? k / 32 * 32 + 32 : s->to / 2 * 2;                                         \
+            for (size_t w = 0; w < 2; w++) { SCALES_##kind(scale[w], s->b, k, w * VN); }                               \
+            for (size_t i = k; i < end; i += 2) direct_pair_##kind(R, s, sum, scale, i, true, true);                   \
+        }                                                                                                              \
+        if (s->to % 2) {                                                                                               \
+            for (size_t w = 0; w < 2; w++) { SCALES_##kind(scale[w], s->b, k, w * VN); }                               \
+            direct_pair_##kind(R, s, sum, scale, k, true, false);                                                      \
+        }                                                                                                              \
         for (int r = 0; r < R; r++)                                                                                    \
             for (int w = 0; w < 2; w++) V_STORE(s->c + (size_t)r * s->c_stride + w * VN, sum[r][w]);                   \
     }                                                                                                                  \
