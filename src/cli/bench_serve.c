@@ -7,17 +7,19 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { STREAM_PROMPT = 128, STREAM_ANSWER = 3968, SETTLE = 8, BEFORE = 64 };
+/* A stream's answer is as long as the context allows, at most ANSWER tokens: it must outlast the prompt. */
+enum { LEAST_CONTEXT = 256, STREAM_PROMPT = 128, ANSWER = 3968, SETTLE = 8, BEFORE = 64 };
 
 bool serve_wanted(const serve_plan *p) { return p->prompts.n && (p->first_token || p->streams.n); }
 
 uint32_t serve_context(const serve_plan *p) {
-    size_t prompt = bench_longest(&p->prompts) + 2, stream = STREAM_PROMPT + STREAM_ANSWER + 1;
-    return !serve_wanted(p) ? 0 : (uint32_t)(p->streams.n && stream > prompt ? stream : prompt);
+    size_t prompt = bench_longest(&p->prompts) + 2;
+    return !serve_wanted(p) ? 0 : (uint32_t)(p->streams.n && prompt < LEAST_CONTEXT ? LEAST_CONTEXT : prompt);
 }
 
 size_t serve_cache_tokens(const serve_plan *p) {
-    return !serve_wanted(p) ? 0 : bench_longest(&p->prompts) + 2 * KV_PAGE_TOKENS + bench_longest(&p->streams) * (STREAM_PROMPT + STREAM_ANSWER + 2 * KV_PAGE_TOKENS);
+    size_t context = serve_context(p), stream = context < STREAM_PROMPT + ANSWER ? context : STREAM_PROMPT + ANSWER;
+    return context + 2 * KV_PAGE_TOKENS + bench_longest(&p->streams) * (stream + 2 * KV_PAGE_TOKENS);
 }
 
 /* ---- requests ---- */
@@ -68,7 +70,7 @@ static bool measure_first(server *s, const serve_plan *p, size_t prompt, json_t 
 typedef struct stream {
     request *r;
     pthread_t thread;
-    double at[STREAM_ANSWER]; /* when each token was read; [n] */
+    double at[ANSWER]; /* when each token was read; [n] */
     _Atomic size_t n;
     _Atomic bool ended;
 } stream;
@@ -77,7 +79,7 @@ static void *read_stream(void *arg) {
     stream *s = arg;
     sampled t;
     for (size_t n = 0; request_next(s->r, &t); atomic_store(&s->n, ++n))
-        if (n < STREAM_ANSWER) s->at[n] = clock_seconds();
+        if (n < ANSWER) s->at[n] = clock_seconds();
     atomic_store(&s->ended, true);
     return NULL;
 }
@@ -89,7 +91,7 @@ static void wait_for(const stream *s, size_t n) {
 /* Gaps that end within [from, to). */
 static json_t *gaps_json(const stream *s, size_t n_streams, double from, double to) {
     size_t n = 0;
-    double *gaps = mem_must(n_streams * STREAM_ANSWER, sizeof *gaps), p50 = 0;
+    double *gaps = mem_must(n_streams * ANSWER, sizeof *gaps), p50 = 0;
     for (size_t i = 0; i < n_streams; i++)
         for (size_t k = 1; k < atomic_load(&s[i].n); k++)
             if (s[i].at[k] >= from && s[i].at[k] < to) gaps[n++] = s[i].at[k] - s[i].at[k - 1];
@@ -100,9 +102,10 @@ static json_t *gaps_json(const stream *s, size_t n_streams, double from, double 
 }
 
 static bool begin_streams(server *x, stream *s, size_t n, size_t *begun, err *e) {
+    size_t room = runner_plan(engine_runner(x->engine))->context - STREAM_PROMPT - 1;
     for (*begun = 0; *begun < n; ++*begun) {
         stream *one = &s[*begun];
-        if (!(one->r = ask(x, STREAM_PROMPT, STREAM_ANSWER, e))) return false;
+        if (!(one->r = ask(x, STREAM_PROMPT, room < ANSWER ? room : ANSWER, e))) return false;
         if (pthread_create(&one->thread, NULL, read_stream, one) == 0) continue;
         request_cancel(one->r);
         request_unref(one->r);
