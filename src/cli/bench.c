@@ -11,6 +11,8 @@ static const opt_row rows[] = {
     { "gen-lengths", 'n', OPT_TEXT, AT(generates), "64", "N,N", NULL, 0, 0, "how many tokens to generate one by one; 0: none" },
     { "depth", 'd', OPT_INT, AT(depth), "0", "N", NULL, 0, 1e9, "tokens that are in the cache before generating begins" },
     { "sequences", 's', OPT_TEXT, AT(sequences), NULL, "N,N", NULL, 0, 0, "also so many sequences at once, each with a prompt of its own (-p) and an answer (-n)" },
+    { "first-token", 0, OPT_FLAG, AT(first_token), "off", NULL, NULL, 0, 0, "prompts through the engine: the time from a request to its first token" },
+    { "streams", 0, OPT_TEXT, AT(streams), NULL, "N,N", NULL, 0, 0, "prompts through the engine: the gaps between the tokens of so many other answers while the longest prompt is read" },
     { "limits", 0, OPT_FLAG, AT(limits), "on", NULL, NULL, 0, 0, "measure the machine beside the model and show shares of its limits; --no-limits: the model alone" },
     { "plot", 0, OPT_TEXT, AT(plot), NULL, "FILE", NULL, 0, 0, "a roofline picture (SVG) of what was reached and what the machine allows" },
     { "repeat", 'r', OPT_INT, AT(repeats), "3", "N", NULL, 1, BENCH_MAX_REPEATS, "repetitions; the median counts" },
@@ -77,6 +79,7 @@ const command command_bench = {
       "  pingti bench -m model.gguf\n"
       "  pingti bench -m model.gguf -p 128,512,4k -n 128 -d 4k -r 5\n"
       "  pingti bench -m model.gguf -p 128 -n 128 --sequences 1,2,4,8,16 --plot roofline.svg\n"
+      "  pingti bench -m model.gguf -p 8k -n 0 --streams 1,3,7 --first-token\n"
       "  pingti bench -m model.gguf --threads 8 --json\n"
       "  pingti bench --kernels \"linear Q4_0 .* M=(1|8) fast\"\n",
       parts, sizeof parts / sizeof *parts, 0, 1 },

@@ -13,8 +13,8 @@ typedef struct bench_options {
     model_choice choice;
     engine_options engine;
     int64_t repeats, depth;
-    const char *prompts, *generates, *sequences, *plot, *kernels;
-    bool machine, limits, json, quiet;
+    const char *prompts, *generates, *sequences, *streams, *plot, *kernels;
+    bool machine, first_token, limits, json, quiet;
 } bench_options;
 
 /* Numbers with commas, zeros left out. */

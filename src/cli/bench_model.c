@@ -4,7 +4,7 @@
 #include "backend/backend.h"
 #include "base/cpu.h"
 #include "base/rng.h"
-#include "cli/bench.h"
+#include "cli/bench_serve.h"
 #include "cli/interrupt.h"
 #include "cli/loaded.h"
 #include "cli/profile.h"
@@ -28,6 +28,7 @@ typedef struct bench_run {
     prof *counter; /* of the uncounted round */
     prof *profile; /* of --profile, or NULL */
     int32_t *ids;
+    serve_plan serve;
     json_t *results;
     progress progress;
     size_t done;
@@ -79,31 +80,33 @@ static counted take_counts(prof *p) {
     return c;
 }
 
-/* A round of a phase; nothing is shared between rounds or sequences. The counter sees the part that the phase is about. */
-static bool run_round(bench_run *b, const phase *p, bool count, counted work[2], round_times *times, err *e) {
-    runner *r = b->l->runner;
-    size_t each = p->prompt + p->generate;
-    uint8_t rope = runner_rope_choice(r, each);
-    kv_name root = runner_root_name(r, rope, NULL, 0);
-    seq *s = mem_must(p->sequences, sizeof *s);
-    bool ok = true;
-    for (size_t i = 0; i < p->sequences; i++) { /* every sequence its own tokens */
-        seq_init(&s[i], b->ids + i, each, &root, rope, false);
-        if (ok && !seq_reserve(&s[i], runner_kv(r), each)) ok = err_set(e, ERR_MEMORY, "the cache has no pages left for %zu sequences of %zu tokens", p->sequences, each);
+/* The sequences of a phase, as far as a round may keep them: a depth to generate at is read once, all else in every round. */
+static bool begin_round(bench_run *b, const phase *p, seq *s, err *e) {
+    kv *k = runner_kv(b->l->runner);
+    size_t each = p->prompt + p->generate, kept = strcmp(p->kind, "generate") == 0 ? p->prompt : 0;
+    for (size_t i = 0; i < p->sequences; i++) {
+        if (s[i].n_cached) seq_rewind(&s[i], k, kept);
+        while (s[i].n < each) seq_push(&s[i], b->ids[i + s[i].n]); /* every sequence its own tokens */
+        if (!seq_reserve(&s[i], k, each)) return err_set(e, ERR_MEMORY, "the cache has no pages left for %zu sequences of %zu tokens", p->sequences, each);
     }
+    return true;
+}
+
+/* A round of a phase. The counter sees the part that the phase is about. */
+static bool run_round(bench_run *b, const phase *p, seq *s, bool count, counted work[2], round_times *times, err *e) {
+    runner *r = b->l->runner;
+    if (!begin_round(b, p, s, e)) return false;
     runner_set_prof(r, count ? b->counter : b->profile);
     if (count) prof_clear(b->counter);
     double start = clock_seconds(), middle;
-    if (ok && p->prompt) read_prompts(r, s, p->sequences, p->prompt);
+    if (s[0].n_cached < p->prompt) read_prompts(r, s, p->sequences, p->prompt);
     middle = clock_seconds();
     if (count) work[0] = take_counts(b->counter);
     double again = clock_seconds();
-    if (ok) generate(r, s, p);
+    generate(r, s, p);
     *times = (round_times){ middle - start, clock_seconds() - again };
     if (count) work[1] = take_counts(b->counter);
-    for (size_t i = 0; i < p->sequences; i++) seq_free(&s[i], runner_kv(r));
-    free(s);
-    return ok;
+    return true;
 }
 
 /* ---- shares ---- */
@@ -210,16 +213,26 @@ static json_t *phase_json(const bench_run *b, const phase *p, const measured m[2
 
 static size_t tokens_of(const phase *p) { return p->sequences * (strcmp(p->kind, "generate") == 0 ? p->generate : p->prompt + p->generate); }
 
+<<<<<<< HEAD
 static bool measure(bench_run *b, const phase *p, err *e) {
     double prompts[BENCH_MAX_REPEATS], answers[BENCH_MAX_REPEATS], *dram = b->dram + b->n_dram;
+=======
+static bool repeat(bench_run *b, const phase *p, seq *s, err *e) {
+    double prompts[BENCH_MAX_REPEATS], answers[BENCH_MAX_REPEATS], dram[2] = { 0, 0 };
+>>>>>>> latency
     size_t n = (size_t)b->o->repeats;
     counted work[2];
     round_times t;
     /* the first round counts what is done; it also reads the file and grows the scratch memory */
+<<<<<<< HEAD
     if (!run_round(b, p, true, work, &t, e)) return false;
     if (b->probe) b->dram[b->n_dram++] = probe_dram(b->probe, true);
+=======
+    if (!run_round(b, p, s, true, work, &t, e)) return false;
+    if (b->probe) dram[0] = probe_dram(b->probe, true);
+>>>>>>> latency
     for (size_t i = 0; i < n; i++) {
-        if (!run_round(b, p, false, NULL, &t, e)) return false;
+        if (!run_round(b, p, s, false, NULL, &t, e)) return false;
         if (interrupt_seen()) return err_set(e, ERR_CANCELLED, "interrupted");
         prompts[i] = t.prompt;
         answers[i] = t.generate;
@@ -230,6 +243,18 @@ static bool measure(bench_run *b, const phase *p, err *e) {
     measured m[2] = { measured_of(prompts, dram, n, work[0]), measured_of(answers, dram, n, work[1]) };
     json_array_append_new(b->results, phase_json(b, p, m, dram));
     return true;
+}
+
+static bool measure(bench_run *b, const phase *p, err *e) {
+    runner *r = b->l->runner;
+    uint8_t rope = runner_rope_choice(r, p->prompt + p->generate);
+    kv_name root = runner_root_name(r, rope, NULL, 0);
+    seq *s = mem_must(p->sequences, sizeof *s);
+    for (size_t i = 0; i < p->sequences; i++) seq_init(&s[i], b->ids + i, 1, &root, rope, false);
+    bool ok = repeat(b, p, s, e);
+    for (size_t i = 0; i < p->sequences; i++) seq_free(&s[i], runner_kv(r));
+    free(s);
+    return ok;
 }
 
 typedef struct phase_list {
@@ -252,13 +277,14 @@ static bool make_phases(const bench_options *o, phase_list *l, err *e) {
     if (!bench_lengths(o->prompts, "prompt-lengths", &p, e) || !bench_lengths(o->generates, "gen-lengths", &g, e) ||
         !bench_lengths(o->sequences ? o->sequences : "0", "sequences", &s, e))
         return false;
-    for (size_t i = 0; i < p.n; i++) add_phase(l, (phase){ "prompt", 1, p.items[i], 0 });
+    bool served = o->first_token || o->streams;
+    for (size_t i = 0; !served && i < p.n; i++) add_phase(l, (phase){ "prompt", 1, p.items[i], 0 });
     for (size_t i = 0; i < g.n; i++) add_phase(l, (phase){ "generate", 1, (size_t)o->depth, g.items[i] });
     for (size_t i = 0; i < s.n; i++)
         for (size_t a = 0; a < (p.n ? p.n : 1); a++)
             for (size_t c = 0; c < (g.n ? g.n : 1); c++)
                 if (p.n || g.n) add_phase(l, (phase){ "batch", s.items[i], p.n ? p.items[a] : 0, g.n ? g.items[c] : 0 });
-    if (l->n) return true;
+    if (l->n || (served && p.n)) return true;
     return err_set(e, ERR_USAGE, "there is nothing to measure") || err_expected(e, "--prompt-lengths or --gen-lengths above 0");
 }
 
@@ -300,6 +326,21 @@ static json_t *results_json(const bench_run *b, const char *path) {
     return j;
 }
 
+static bool plan_serving(bench_run *b, err *e) {
+    b->serve = (serve_plan){ .first_token = b->o->first_token, .repeats = b->o->repeats, .quiet = b->o->quiet };
+    return bench_lengths(b->o->prompts, "prompt-lengths", &b->serve.prompts, e) && bench_lengths(b->o->streams ? b->o->streams : "0", "streams", &b->serve.streams, e);
+}
+
+/* The last thing that is measured: the engine takes the runner. */
+static bool measure_serving(bench_run *b, json_t *results, err *e) {
+    if (!serve_wanted(&b->serve)) return true;
+    runner *r = b->l->runner;
+    b->l->runner = NULL;
+    json_t *serving = serve_measure(r, &b->serve, e);
+    if (serving) json_object_set_new(results, "serving", serving);
+    return serving != NULL;
+}
+
 static bool random_ids(bench_run *b, size_t n, err *e) {
     if (!(b->ids = mem_array(n, sizeof *b->ids, e))) return false;
     for (size_t i = 0; i < n; i++) b->ids[i] = (int32_t)(rng_uniform(1, i, 0) * (double)b->l->model->spec.vocab);
@@ -308,8 +349,9 @@ static bool random_ids(bench_run *b, size_t n, err *e) {
 
 static bool open_for(bench_run *b, const phase_list *l, const char *path, err *e) {
     engine_options o = b->o->engine;
-    if (!o.cache_tokens) o.cache_tokens = l->pages * KV_PAGE_TOKENS;
-    return loaded_open(b->l, path, &o, (uint32_t)l->longest, false, e) && fits_a_step(b, l, e) && random_ids(b, l->longest + l->rows, e);
+    size_t phases = l->pages * KV_PAGE_TOKENS, serving = serve_cache_tokens(&b->serve), context = serve_context(&b->serve);
+    if (!o.cache_tokens) o.cache_tokens = phases > serving ? phases : serving;
+    return loaded_open(b->l, path, &o, (uint32_t)(l->longest > context ? l->longest : context), false, e) && fits_a_step(b, l, e) && random_ids(b, l->longest + l->rows, e);
 }
 
 int bench_model(const bench_options *o, const char *path) {
@@ -318,8 +360,9 @@ int bench_model(const bench_options *o, const char *path) {
     phase_list *phases = mem_must(1, sizeof *phases);
     profile timed = profile_start(&o->engine);
     bench_run b = { .o = o, .l = &l, .results = json_array(), .profile = timed.prof };
-    bool ok = make_phases(o, phases, &e) && open_for(&b, phases, path, &e) && measure_all(&b, phases, &e);
+    bool ok = make_phases(o, phases, &e) && plan_serving(&b, &e) && open_for(&b, phases, path, &e) && measure_all(&b, phases, &e);
     json_t *results = ok ? results_json(&b, path) : NULL;
+    ok = ok && measure_serving(&b, results, &e);
     ok = ok && (!o->plot || bench_plot(o->plot, results, js_get(results, "machine"), b.results, &e));
     if (ok && o->json) out_json(json_incref(results), true);
     else if (ok) bench_print(results);

@@ -1,5 +1,5 @@
 /* The results of pingti bench as a table, read from the same JSON that --json prints. */
-#include "cli/bench.h"
+#include "cli/bench_serve.h"
 #include "cli/term.h"
 #include <stdio.h>
 #include <string.h>
@@ -67,8 +67,9 @@ void bench_print(const json_t *all) {
     if (machine)
         out_printf("peaks: int8 %s, bf16 %s, f32 %s\n", bench_rate(real_of(machine, "int8_ops"), "OP/s").text,
                    bench_rate(real_of(machine, "bf16_flops"), "OP/s").text, bench_rate(real_of(machine, "f32_flops"), "OP/s").text);
-    out_printf("\n%-14s %9s %7s %9s %9s %11s %7s %11s %7s  %s\n", "what", "tokens", "depth", "median", "tokens/s", "read", "memory", "computed", "peak",
-               machine ? "limit" : "");
+    if (json_array_size(results))
+        out_printf("\n%-14s %9s %7s %9s %9s %11s %7s %11s %7s  %s\n", "what", "tokens", "depth", "median", "tokens/s", "read", "memory", "computed", "peak",
+                   machine ? "limit" : "");
     json_array_foreach(results, i, j) {
         const char *kind = json_string_value(js_get(j, "kind"));
         if (strcmp(kind, "batch") == 0) {
@@ -78,5 +79,6 @@ void bench_print(const json_t *all) {
         snprintf(tokens, sizeof tokens, "%lld", int_of(j, "tokens"));
         print_row(kind, tokens, int_of(j, "depth"), j);
     }
-    if (machine) print_memory(results);
+    if (machine && json_array_size(results)) print_memory(results);
+    if (js_get(all, "serving")) serve_print(js_get(all, "serving"));
 }

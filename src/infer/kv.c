@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* A page is held (refs > 0), or free and in the list: nameless ones at the front, named ones behind, least recently used
  * first. Taking from the front is therefore eviction in the right order. */
@@ -57,9 +56,9 @@ kv *kv_new(kv_view view, uint32_t n_pages, err *e) {
     k->first = k->last = KV_NO_PAGE;
     k->pages = mem_array(n_pages, sizeof *k->pages, e);
     k->names = map_new(n_pages);
-    /* mmap: pages of memory that no token has reached cost nothing */
-    void *data = k->pages ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
-    if (data == MAP_FAILED) {
+    /* memory that no token has reached costs nothing; large pages, since every step reads all of it that was reached */
+    void *data = k->pages ? mem_large(bytes, e) : NULL;
+    if (!data) {
         err_set(e, ERR_MEMORY, "no memory for the KV cache");
         err_expected(e, "%llu bytes", (unsigned long long)bytes);
         err_hint(e, "use a shorter context (--ctx) or a smaller cache format (--cache-type q8_0)");
@@ -74,7 +73,7 @@ kv *kv_new(kv_view view, uint32_t n_pages, err *e) {
 
 void kv_free(kv *k) {
     if (!k) return;
-    if (k->bytes) munmap(k->view.data, k->bytes);
+    if (k->bytes) mem_large_free(k->view.data, k->bytes);
     map_free(k->names);
     free(k->pages);
     free(k);

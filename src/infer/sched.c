@@ -5,12 +5,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Half of the 100 ms that a reader notices between two tokens: a step may take longer than was thought. */
-static const double STEP_TARGET = 0.05;
+/* Between two tokens a reader notices 100 ms. */
+static const double STEP_LIMIT = 0.1;
 
 void sched_init(sched *s, kv *k, const runner *r, size_t most_guesses) {
     *s = (sched){ .kv = k, .r = r, .most_guesses = most_guesses };
-    pace_init(&s->pace, STEP_TARGET);
+    pace_init(&s->pace, STEP_LIMIT);
 }
 
 void sched_free(sched *s) {

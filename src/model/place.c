@@ -144,6 +144,7 @@ static bool in_file(placement *p, const place_list *l, pool *threads, const plac
     place_file f;
     if (place_file_find(&f, o->dir, p->digest, l->bytes)) {
         p->kind = PLACE_FILE_FOUND;
+        let_go_of_file(p->m); /* the digest has looked into every tensor, and the system maps what lies around */
     } else {
         if (!place_file_make(&f, o->dir, p->digest, l->bytes, o->limit, &p->trouble)) return false;
         pack_all(p->m, l, threads, f.data, o);

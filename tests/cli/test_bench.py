@@ -56,6 +56,20 @@ class Model(CliCase):
         self.assertNotIn("machine", plain)
         self.assertEqual([r["weight_bytes"] for r in plain["results"]], [r["weight_bytes"] for r in result["results"]])
 
+    def test_what_a_reader_notices(self):
+        result = self.bench("-p", "8,12", "-n", "0", "--first-token", "--streams", "1,2", "--no-limits")
+        self.assertEqual(result["results"], [])
+        self.assertEqual([r["prompt_tokens"] for r in result["serving"]], [8, 12, 12, 12])
+        for row in result["serving"][:2]:
+            self.assertLessEqual(0 < row["fastest_seconds"] <= row["median_seconds"], row["slowest_seconds"])
+        for row in result["serving"][2:]:
+            self.assertGreater(row["beside_seconds"], 0)
+            self.assertLessEqual(row["before"]["p50_seconds"], row["before"]["largest_seconds"])
+            self.assertGreater(row["before"]["gaps"], 0)
+        out = self.answers("bench", "-m", self.model, "-p", "8", "-n", "0", "-r", "1", "-q", "--first-token", "--streams", "2", "--no-limits")
+        self.assertIn("first token of a prompt of 8 tokens", out)
+        self.assertIn("2 other answers while a prompt of 8 tokens is read", out)
+
     def test_bytes_are_those_that_are_read(self):
         d, ff, kv, vocab = tiny_model.D, tiny_model.FF, tiny_model.D * tiny_model.KV // tiny_model.HEADS, len(tiny_model.TOKENS)
         layer = 4 * (2 * d * d + 2 * kv * d + 3 * d * ff + 2 * d)

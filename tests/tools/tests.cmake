@@ -16,10 +16,9 @@ foreach(driver tokenize_driver template_driver quant_driver weights_driver gramm
   target_link_libraries(${driver} PRIVATE pingti_static)
 endforeach()
 # Programs that measure serving (SPEED.md); the test is that they run.
-foreach(tool measure_gaps measure_occupancy measure_masks)
+foreach(tool measure_occupancy measure_masks)
   add_executable(${tool} ${CMAKE_CURRENT_LIST_DIR}/${tool}.c)
   target_link_libraries(${tool} PRIVATE pingti_static)
 endforeach()
 add_test(NAME tools/measure_masks COMMAND measure_masks ${PROJECT_SOURCE_DIR}/tests/golden/tokenizer/byte_bpe.json 500)
 add_test(NAME tools/measure_occupancy COMMAND measure_occupancy ${PROJECT_SOURCE_DIR}/tests/golden/models/qwen2 4 12)
-add_test(NAME tools/measure_gaps COMMAND measure_gaps ${PROJECT_SOURCE_DIR}/tests/golden/models/qwen2 300 2)

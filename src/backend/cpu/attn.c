@@ -107,24 +107,26 @@ static uint64_t work_of(const attn_args *a) {
     return keys * a->heads * (a->k_head + a->v_head) / 16;
 }
 
+static attn_operand stored(const attn_job *j, strip_kind kind, size_t strip_bytes, size_t chunk_bytes) {
+    return (attn_operand){ kind, j->fast ? j->fast->direct[kind] : j->k->strip[kind], strip_bytes, chunk_bytes };
+}
+
 /* How K and V are stored and multiplied. */
 static void choose_operands(attn_job *j, bool fast) {
     const attn_args *a = j->a;
     dtype t = a->kv->type;
+    strip_kind k = t == DTYPE_F32 ? STRIP_F32 : t == DTYPE_F16 ? STRIP_F16 : STRIP_Q8_K, v = a->shared_v ? STRIP_F32 : k == STRIP_Q8_K ? STRIP_Q8_V : k;
     j->k = vector_active();
     j->fast = fast ? attn_fast_for(cpu_chosen_isa()) : NULL;
     j->element = fast ? j->fast->bytes : sizeof(float);
-    j->key.stored = t == DTYPE_F32 ? STRIP_F32 : t == DTYPE_F16 ? STRIP_F16 : STRIP_Q8_K;
-    j->value.stored = a->shared_v || t == DTYPE_F32 ? STRIP_F32 : t == DTYPE_F16 ? STRIP_F16 : STRIP_Q8_V;
-    if (fast) {
-        strip_fn multiply = j->fast->multiply ? j->fast->multiply : j->k->strip[STRIP_F32];
-        size_t chunk = (size_t)STRIP * STRIP_DEPTH * j->element;
-        j->key = (attn_operand){ j->key.stored, multiply, chunk * j->k_chunks, chunk };
-        j->value = (attn_operand){ j->value.stored, multiply, chunk, chunk };
-    } else {
-        j->key = (attn_operand){ j->key.stored, j->k->strip[j->key.stored], a->kv->k_strip_bytes, dtype_block_bytes(t) * STRIP * STRIP_DEPTH / dtype_block_elems(t) };
-        j->value = (attn_operand){ j->value.stored, j->k->strip[j->value.stored], a->shared_v ? (size_t)ATTN_SPLIT * STRIP * sizeof(float) : a->kv->v_strip_bytes, 0 };
-    }
+    j->stored_key = stored(j, k, a->kv->k_strip_bytes, dtype_block_bytes(t) * STRIP * STRIP_DEPTH / dtype_block_elems(t));
+    j->stored_value = stored(j, v, a->shared_v ? (size_t)ATTN_SPLIT * STRIP * sizeof(float) : a->kv->v_strip_bytes, 0);
+    if (!fast) return;
+    strip_fn multiply = j->fast->multiply ? j->fast->multiply : j->k->strip[STRIP_F32];
+    size_t chunk = (size_t)STRIP * STRIP_DEPTH * j->element;
+    j->direct = j->stored_key.multiply && j->stored_value.multiply;
+    j->key = (attn_operand){ STRIP_F32, multiply, chunk * j->k_chunks, chunk };
+    j->value = (attn_operand){ STRIP_F32, multiply, chunk, chunk };
 }
 
 void cpu_attn(const fwd *f, const attn_args *a) {
@@ -139,6 +141,7 @@ void cpu_attn(const fwd *f, const attn_args *a) {
     attn_store(f, a, j.k);
     bool alone = work_of(a) < ALONE;
     uint32_t threads = alone ? 1 : (uint32_t)pool_threads(f->pool);
+    j.threads = threads;
     make_tiles(&j, f, threads);
     make_pieces(&j, f, threads);
     j.scratch = arena_must(f->mem, threads, sizeof *j.scratch);

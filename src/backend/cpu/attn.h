@@ -30,9 +30,9 @@ typedef struct attn_scratch {
     attn_partial all, part;
 } attn_scratch;
 
-/* How the inner loop meets the K or the V of a page: as it is stored (exact), or as operands made of it (fast). */
+/* How the inner loop meets the K or the V of a page: as it is stored (exact, and fast for few rows), or as operands made of it (fast). */
 typedef struct attn_operand {
-    strip_kind stored;
+    strip_kind kind;
     strip_fn multiply;
     size_t strip_bytes, chunk_bytes; /* of a strip, of STRIP_DEPTH rows of it */
 } attn_operand;
@@ -42,12 +42,13 @@ typedef struct attn_job {
     const vector_kernels *k;
     const attn_fast *fast;    /* NULL: exact */
     size_t element;           /* bytes of one of q's and the weights' elements */
-    attn_operand key, value;
+    bool direct;              /* fast: few rows multiply what is stored */
+    attn_operand stored_key, stored_value, key, value;
     attn_tile *tiles;
     size_t n_tiles, n_pieces;
     uint32_t (*pieces)[2];    /* (tile, segment of it) or (tile, ATTN_WHOLE): what a thread takes at once */
     attn_scratch *scratch;    /* [threads] */
-    uint32_t rows, k_chunks, v_strips, v_pad; /* rows: of the largest tile; chunks of STRIP_DEPTH elements of K; strips of V */
+    uint32_t threads, rows, k_chunks, v_strips, v_pad; /* rows: of the largest tile; chunks of STRIP_DEPTH elements of K; strips of V */
 } attn_job;
 
 enum { ATTN_WHOLE = 0xffffffffu };

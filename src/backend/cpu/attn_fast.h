@@ -10,6 +10,8 @@
  * out like b to be fetched meanwhile, or b itself. */
 typedef void (*operand_fn)(const char *b, const char *ahead, size_t n, void *to);
 
+enum { ATTN_DIRECT_ROWS = 8 };
+
 typedef struct attn_fast {
     const char *name;
     size_t bytes; /* of an element of an operand */
@@ -22,6 +24,9 @@ typedef struct attn_fast {
     void (*weigh)(const float *s, void *w, uint32_t rows, uint32_t lo, uint32_t hi, float *max, float *lane, float *shrink);
     /* As vector_kernels.strip[], with operands on both sides; NULL: they are floats, and strip[STRIP_F32] serves. */
     strip_fn multiply;
+    /* The same of a strip as it is stored, its rows [from, to) rounded on the way: for at most ATTN_DIRECT_ROWS rows, that would use an
+     * operand only once. NULL: operands are made for them too. */
+    strip_fn direct[STRIP_KINDS];
 } attn_fast;
 
 const attn_fast *attn_fast_for(cpu_isa isa);

@@ -14,7 +14,16 @@ typedef struct block {
 
 typedef struct pages_of {
     const char *k, *v, *next_k, *next_v; /* this page's head, and the next one's to be fetched meanwhile */
+    const attn_operand *key, *value;     /* what these are */
+    const char *beside[4];               /* the halves of the next page's K and of its V, fetched meanwhile where nothing else does it */
+    size_t stride;
 } pages_of;
+
+/* What the call-th product over a page fetches of the next one: the same share of each stream. */
+static void fetch_beside(const pages_of *p, strip_args *a, size_t call) {
+    for (int i = 0; i < 4; i++) a->beside[i] = p->beside[i] + call * (STRIP_DEPTH / 4) * p->stride;
+    a->stride = p->stride;
+}
 
 static uint32_t chunk_rows(const attn_job *j, uint32_t chunk) {
     uint32_t left = j->a->k_head - chunk * STRIP_DEPTH;
@@ -60,19 +69,23 @@ static void scores(const attn_job *j, const block *b, const attn_scratch *s, con
     const char *q = s->q + b->row / STRIP_ROWS * j->k_chunks * chunk;
     for (uint32_t strip = lo / STRIP; strip * STRIP < hi; strip++)
         for (uint32_t c = 0; c < j->k_chunks; c++) {
-            size_t at = strip * j->key.strip_bytes + c * j->key.chunk_bytes;
-            j->key.multiply(&(strip_args){ .a = (const float *)(const void *)(q + c * chunk), .b = p->k + at, .ahead = p->next_k + at, .c = s->score + strip * STRIP,
-                                           .rows = b->n, .c_stride = ATTN_SPLIT, .from = 0, .to = chunk_rows(j, c), .fresh = c == 0 });
+            size_t at = strip * p->key->strip_bytes + c * p->key->chunk_bytes;
+            strip_args one = { .a = (const float *)(const void *)(q + c * chunk), .b = p->k + at, .ahead = p->next_k + at, .c = s->score + strip * STRIP,
+                               .rows = b->n, .c_stride = ATTN_SPLIT, .from = 0, .to = chunk_rows(j, c), .fresh = c == 0 };
+            fetch_beside(p, &one, strip * j->k_chunks + c);
+            p->key->multiply(&one);
         }
 }
 
 /* y[n, v_head] += w[n, lo..hi) V[lo..hi), v_head] for rows that see the same slots. */
 static void values(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
     const char *w = s->weight + first * ATTN_SPLIT * j->element;
-    for (uint32_t i = 0; i < j->v_strips; i++)
-        j->value.multiply(&(strip_args){ .a = (const float *)(const void *)w, .b = p->v + i * j->value.strip_bytes, .ahead = p->next_v + i * j->value.strip_bytes,
-                                         .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad,
-                                         .from = b->lo[first], .to = b->hi[first] });
+    for (uint32_t i = 0; i < j->v_strips; i++) {
+        strip_args one = { .a = (const float *)(const void *)w, .b = p->v + i * p->value->strip_bytes, .ahead = p->next_v + i * p->value->strip_bytes,
+                           .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad, .from = b->lo[first], .to = b->hi[first] };
+        fetch_beside(p, &one, ATTN_SPLIT / STRIP * j->k_chunks + i);
+        p->value->multiply(&one);
+    }
 }
 
 /* Scores of rows that see the same slots become weights; what those rows have summed up so far shrinks with the maximum that rises. */
@@ -104,31 +117,43 @@ static void turn_page(const attn_job *j, const char *k, float *to) {
     for (uint32_t slot = 0; slot < ATTN_SPLIT; slot += STRIP)
         for (uint32_t i = 0; i < j->v_strips; i++) {
             uint32_t n = j->a->v_head - i * STRIP < STRIP ? j->a->v_head - i * STRIP : STRIP;
-            j->k->transpose[j->key.stored](k + slot / STRIP * kv->k_strip_bytes, i * STRIP, n, to + ((size_t)i * ATTN_SPLIT + slot) * STRIP);
+            j->k->transpose[j->stored_key.kind](k + slot / STRIP * kv->k_strip_bytes, i * STRIP, n, to + ((size_t)i * ATTN_SPLIT + slot) * STRIP);
         }
 }
 
 /* Fast: the first `slots` slots of a page as operands. */
 static void make_operands(const attn_job *j, pages_of *p, uint32_t slots, const attn_scratch *s) {
     const kv_view *kv = j->a->kv;
-    size_t chunk = STRIP_DEPTH / dtype_block_elems(kv->type) * dtype_block_bytes(kv->type) * STRIP, v_bytes = j->a->shared_v ? ATTN_SPLIT * STRIP * sizeof(float) : kv->v_strip_bytes;
+    size_t chunk = j->stored_key.chunk_bytes, v_bytes = j->stored_value.strip_bytes;
     for (uint32_t strip = 0; strip * STRIP < slots; strip++)
         for (uint32_t c = 0; c < j->k_chunks; c++) {
             size_t at = strip * kv->k_strip_bytes + c * chunk;
-            j->fast->strip[j->key.stored](p->k + at, p->next_k + at, chunk_rows(j, c), s->keys + strip * j->key.strip_bytes + c * j->key.chunk_bytes);
+            j->fast->strip[j->stored_key.kind](p->k + at, p->next_k + at, chunk_rows(j, c), s->keys + strip * j->key.strip_bytes + c * j->key.chunk_bytes);
         }
     for (uint32_t i = 0; i < j->v_strips; i++)
-        j->fast->strip[j->value.stored](p->v + i * v_bytes, p->next_v + i * v_bytes, slots, s->values + i * j->value.strip_bytes);
+        j->fast->strip[j->stored_value.kind](p->v + i * v_bytes, p->next_v + i * v_bytes, slots, s->values + i * j->value.strip_bytes);
     p->k = p->next_k = s->keys;
     p->v = p->next_v = s->values;
+    p->key = &j->key;
+    p->value = &j->value;
+}
+
+/* The step that this thread will probably take next: the one after it or, where threads take segment after segment in turn, the first one
+ * of the segment that will be left. */
+static uint32_t next_step(const attn_job *j, const attn_tile *t, uint32_t step, uint32_t end) {
+    const uint32_t per = ATTN_SEGMENT / ATTN_SPLIT;
+    uint32_t next = step + 1;
+    if (t->parts && next % per == 0) next += (j->threads - 1) * per;
+    return next * ATTN_SPLIT < end ? next : step;
 }
 
 /* The pages of a step and of the one after it, for keys up to `end`; without one there, nothing is fetched that is not there already. */
 static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step, uint32_t end, const attn_scratch *s) {
     const attn_args *a = j->a;
     const uint32_t *pages = a->b->pages[a->b->seq[t->token]];
-    uint32_t left = end - step * ATTN_SPLIT, slots = left < ATTN_SPLIT ? left : ATTN_SPLIT, page = pages[step], next = pages[left > ATTN_SPLIT ? step + 1 : step];
-    pages_of p = { .k = kv_k(a->kv, page, a->layer, t->kv_head), .next_k = kv_k(a->kv, next, a->layer, t->kv_head) };
+    uint32_t left = end - step * ATTN_SPLIT, slots = left < ATTN_SPLIT ? left : ATTN_SPLIT, page = pages[step], next = pages[next_step(j, t, step, end)];
+    pages_of p = { .k = kv_k(a->kv, page, a->layer, t->kv_head), .next_k = kv_k(a->kv, next, a->layer, t->kv_head),
+                   .key = &j->stored_key, .value = &j->stored_value };
     if (a->shared_v) {
         turn_page(j, p.k, s->turned);
         p.v = p.next_v = (const char *)s->turned;
@@ -136,7 +161,12 @@ static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step,
         p.v = kv_v(a->kv, page, a->layer, t->kv_head);
         p.next_v = kv_v(a->kv, next, a->layer, t->kv_head);
     }
-    if (j->fast) make_operands(j, &p, slots, s);
+    p.beside[0] = p.next_k;
+    p.beside[1] = p.next_k + a->kv->k_bytes / 2;
+    p.beside[2] = a->shared_v ? p.beside[0] : p.next_v;
+    p.beside[3] = a->shared_v ? p.beside[1] : p.next_v + a->kv->v_bytes / 2;
+    p.stride = STRIP * dtype_block_bytes(a->kv->type) / dtype_block_elems(a->kv->type);
+    if (j->fast && !(j->direct && attn_rows(t) <= ATTN_DIRECT_ROWS)) make_operands(j, &p, slots, s);
     return p;
 }
 

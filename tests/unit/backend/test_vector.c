@@ -230,6 +230,28 @@ static void fast_products(const attn_fast *d, const attn_fast *f, cpu_isa isa, o
         if (!same_float(c0[i], c1[i])) fail_msg("a product of operands on %s is %a, by definition %a", f->name, (double)c1[i], (double)c0[i]);
 }
 
+/* A strip as it is stored gives what its operand gives; of a pair of rows of which one is beyond the range, the other does not matter. */
+static void fast_directs(const attn_fast *f, const operands *left, strip_kind kind) {
+    static _Alignas(64) unsigned char b[STRIP_DEPTH * STRIP * 4];
+    static _Alignas(64) float operand[STRIP_DEPTH * STRIP];
+    static float c0[ATTN_DIRECT_ROWS * 40], c1[ATTN_DIRECT_ROWS * 40];
+    bool key = kind == STRIP_Q8_K; /* its scales are of 32 rows, and it is multiplied from the first one on */
+    uint32_t rows = 1 + below(ATTN_DIRECT_ROWS), from = key || below(2) ? 0 : below(STRIP_DEPTH), to = below(2) ? STRIP_DEPTH : from + 1 + below(STRIP_DEPTH - from);
+    if (!f->direct[kind]) return;
+    random_strip(kind, b, sizeof b);
+    f->strip[kind]((const char *)b, (const char *)b, to, operand);
+    fill(c0, ATTN_DIRECT_ROWS * 40, plain);
+    memcpy(c1, c0, sizeof c0);
+    strip_args a = { .a = left->row, .b = (const char *)operand, .ahead = (const char *)operand, .c = c0, .rows = rows, .c_stride = 40, .from = from, .to = to, .fresh = below(2) };
+    f->multiply(&a);
+    a.b = a.ahead = (const char *)b;
+    for (int i = 0; i < 4; i++) a.beside[i] = a.b;
+    a.c = c1;
+    f->direct[kind](&a);
+    for (int i = 0; i < ATTN_DIRECT_ROWS * 40; i++)
+        if (!same_float(c0[i], c1[i])) fail_msg("strip kind %d, as it is stored, on %s: %a, by its operand %a", kind, f->name, (double)c1[i], (double)c0[i]);
+}
+
 static void every_fast_kernel_is_its_definition(void **state) {
     (void)state;
     const attn_fast *d = attn_fast_for(CPU_SCALAR), *before = NULL;
@@ -242,6 +264,7 @@ static void every_fast_kernel_is_its_definition(void **state) {
             fast_rows(d, f, &want, &got);
             for (int kind = 0; kind < STRIP_KINDS; kind++) fast_strips(d, f, &want, &got, (strip_kind)kind);
             fast_products(d, f, (cpu_isa)isa, &want, &got);
+            for (int kind = 0; kind < STRIP_KINDS; kind++) fast_directs(f, &got, (strip_kind)kind);
         }
         printf("fast, %s: %d rounds\n", f->name, ROUNDS / 4);
     }

@@ -21,8 +21,8 @@ static void count_task(void *ctx, size_t task, int worker) {
 
 static void pool_does_every_task_once(void **state) {
     (void)state;
-    const int threads[] = { 1, 2, 3, 4, 17 };
-    for (int k = 0; k < 5; k++) {
+    const int threads[] = { 1, 2, 3, 4, 17, 64 }; /* most of these on fewer processors */
+    for (int k = 0; k < 6; k++) {
         pool *p = pool_new(threads[k]);
         job j = { .threads = pool_threads(p) };
         for (int round = 1; round <= 200; round++) {

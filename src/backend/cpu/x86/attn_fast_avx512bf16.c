@@ -92,7 +92,71 @@ static void product(const strip_args *s) {
     }
 }
 
+/* R rows times rows k and k + 1 of the strip. */
+static inline __attribute__((always_inline)) void add_direct(const int R, __m512 sum[][2], const char *a, const __m512 upper[2], const __m512 lower[2]) {
+    __m512i v[2] = { pairs_of(upper[0], lower[0]), pairs_of(upper[1], lower[1]) };
+    for (int r = 0; r < R; r++) {
+        int pair;
+        memcpy(&pair, a + (size_t)r * STRIP_DEPTH * 2, sizeof pair);
+        for (int w = 0; w < 2; w++) sum[r][w] = _mm512_dpbf16_ps(sum[r][w], (__m512bh)_mm512_set1_epi32(pair), (__m512bh)v[w]);
+    }
+}
+
+/* The first and the last pair may have one row that counts: the other is not read, it may hold anything. */
+#define DIRECT_OF(kind)                                                                                                \
+    static inline __attribute__((always_inline)) void direct_pair_##kind(const int R, const strip_args *s, __m512 sum[][2], const __m512 scale[2], size_t k, const bool first, const bool second) { \
+        __m512 upper[2], lower[2];                                                                                     \
+        const char *const *beside = s->beside + (k & 2);                                                               \
+        (void)scale;                                                                                                   \
+        for (size_t w = 0; w < 2; w++) {                                                                               \
+            V_FETCH(beside[w] + k / 4 * s->stride);                                                                    \
+            upper[w] = first ? ROW_##kind(s->b, k, w * VN, scale[w]) : V_ZERO();                                       \
+            lower[w] = second ? ROW_##kind(s->b, k + 1, w * VN, scale[w]) : V_ZERO();                                  \
+        }                                                                                                              \
+        add_direct(R, sum, (const char *)s->a + k * 2, upper, lower);                                                  \
+    }                                                                                                                  \
+    static inline __attribute__((always_inline)) void direct_rows_##kind(const int R, const strip_args *given) {       \
+        const strip_args s[1] = { *given };                                                                            \
+        __m512 sum[ATTN_DIRECT_ROWS][2], scale[2] = { V_ZERO(), V_ZERO() };                                            \
+        for (int r = 0; r < R; r++)                                                                                    \
+            for (int w = 0; w < 2; w++) sum[r][w] = s->fresh ? V_ZERO() : V_LOAD(s->c + (size_t)r * s->c_stride + w * VN); \
+        size_t k = s->from / 2 * 2;                                                                                    \
+        if (s->from % 2) {                                                                                             \
+            for (size_t w = 0; w < 2; w++) { SCALES_##kind(scale[w], s->b, k, w * VN); }                               \
+            direct_pair_##kind(R, s, sum, scale, k, false, true);                                                      \
+            k += 2;                                                                                                    \
+        }                                                                                                              \
+        for (size_t end; k < s->to / 2 * 2; k = end) {                                                                 \
+            end = k / 32 * 32 + 32 < s->to ? k / 32 * 32 + 32 : s->to / 2 * 2;                                         \
+            for (size_t w = 0; w < 2; w++) { SCALES_##kind(scale[w], s->b, k, w * VN); }                               \
+            for (size_t i = k; i < end; i += 2) direct_pair_##kind(R, s, sum, scale, i, true, true);                   \
+        }                                                                                                              \
+        if (s->to % 2) {                                                                                               \
+            for (size_t w = 0; w < 2; w++) { SCALES_##kind(scale[w], s->b, k, w * VN); }                               \
+            direct_pair_##kind(R, s, sum, scale, k, true, false);                                                      \
+        }                                                                                                              \
+        for (int r = 0; r < R; r++)                                                                                    \
+            for (int w = 0; w < 2; w++) V_STORE(s->c + (size_t)r * s->c_stride + w * VN, sum[r][w]);                   \
+    }                                                                                                                  \
+    static void direct_##kind(const strip_args *s) {                                                                   \
+        switch (s->rows) {                                                                                             \
+        case 1: direct_rows_##kind(1, s); break;                                                                       \
+        case 2: direct_rows_##kind(2, s); break;                                                                       \
+        case 3: direct_rows_##kind(3, s); break;                                                                       \
+        case 4: direct_rows_##kind(4, s); break;                                                                       \
+        case 5: direct_rows_##kind(5, s); break;                                                                       \
+        case 6: direct_rows_##kind(6, s); break;                                                                       \
+        case 7: direct_rows_##kind(7, s); break;                                                                       \
+        case 8: direct_rows_##kind(8, s); break;                                                                       \
+        }                                                                                                              \
+    }
+DIRECT_OF(f32)
+DIRECT_OF(f16)
+DIRECT_OF(q8_k)
+DIRECT_OF(q8_v)
+
 #define FAST_TABLE attn_fast_avx512bf16
+#define FAST_DIRECT .direct = { [STRIP_F32] = direct_f32, [STRIP_F16] = direct_f16, [STRIP_Q8_K] = direct_q8_k, [STRIP_Q8_V] = direct_q8_v },
 #define FAST_NAME "avx512bf16"
 #define FAST_BYTES 2
 #define FAST_MULTIPLY product
