@@ -249,7 +249,7 @@ void product_run(const fwd *f, product *p, size_t n) {
         p[i].first_task = tasks;
         tasks += (p[i].units + p[i].grain - 1) / p[i].grain;
         if (unpacked && unpacked_bytes(p[i].w) > j.unpacked_bytes) j.unpacked_bytes = unpacked_bytes(p[i].w);
-        if ((exact || (p[i].w->grouped && !unpacked)) && EXACT_ROWS * p[i].w->cols > j.row_floats) j.row_floats = EXACT_ROWS * p[i].w->cols;
+        if ((exact || (p[i].w->grouped && !unpacked && !p[i].w->packed)) && EXACT_ROWS * p[i].w->cols > j.row_floats) j.row_floats = EXACT_ROWS * p[i].w->cols;
     }
     if (j.row_floats) j.rows = arena_must_raw(f->mem, (size_t)pool_threads(f->pool) * j.row_floats, sizeof(float));
     if (j.unpacked_bytes) j.unpacked = arena_must_raw(f->mem, (size_t)pool_threads(f->pool), j.unpacked_bytes);
