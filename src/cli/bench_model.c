@@ -213,24 +213,14 @@ static json_t *phase_json(const bench_run *b, const phase *p, const measured m[2
 
 static size_t tokens_of(const phase *p) { return p->sequences * (strcmp(p->kind, "generate") == 0 ? p->generate : p->prompt + p->generate); }
 
-<<<<<<< HEAD
-static bool measure(bench_run *b, const phase *p, err *e) {
-    double prompts[BENCH_MAX_REPEATS], answers[BENCH_MAX_REPEATS], *dram = b->dram + b->n_dram;
-=======
 static bool repeat(bench_run *b, const phase *p, seq *s, err *e) {
-    double prompts[BENCH_MAX_REPEATS], answers[BENCH_MAX_REPEATS], dram[2] = { 0, 0 };
->>>>>>> latency
+    double prompts[BENCH_MAX_REPEATS], answers[BENCH_MAX_REPEATS], *dram = b->dram + b->n_dram;
     size_t n = (size_t)b->o->repeats;
     counted work[2];
     round_times t;
     /* the first round counts what is done; it also reads the file and grows the scratch memory */
-<<<<<<< HEAD
-    if (!run_round(b, p, true, work, &t, e)) return false;
-    if (b->probe) b->dram[b->n_dram++] = probe_dram(b->probe, true);
-=======
     if (!run_round(b, p, s, true, work, &t, e)) return false;
-    if (b->probe) dram[0] = probe_dram(b->probe, true);
->>>>>>> latency
+    if (b->probe) b->dram[b->n_dram++] = probe_dram(b->probe, true);
     for (size_t i = 0; i < n; i++) {
         if (!run_round(b, p, s, false, NULL, &t, e)) return false;
         if (interrupt_seen()) return err_set(e, ERR_CANCELLED, "interrupted");

@@ -12,7 +12,64 @@ kv_view plan_view(const model *m, dtype cache_type) {
                       .k_head = spec_k_head(s), .v_head = spec_v_head(s), .shared_v = spec_is_mla(s) };
 }
 
-/* Activations of one pass, without what attention needs inside: one layer at a time, the hidden rows on both sides of it, and the logits. */
+typedef struct product_plan {
+    const backend *b;
+    scratch_case c;
+    uint32_t top_k;
+    uint64_t most;
+} product_plan;
+
+static void plan_product(product_plan *p, op_id op, uint32_t n, const weight *const *w) {
+    const weight *there[LINEAR_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (w[i]->w.data) there[count++] = w[i];
+    uint64_t bytes = count ? p->b->product_scratch(op, there, count, p->c) : 0;
+    if (bytes > p->most) p->most = bytes;
+}
+
+#define PLAN_PRODUCT(p, op, ...) plan_product(p, op, sizeof (const weight *[]){ __VA_ARGS__ } / sizeof(const weight *), (const weight *const[]){ __VA_ARGS__ })
+
+static void plan_ffn(product_plan *p, op_id op, const ffn_weights *w) {
+    PLAN_PRODUCT(p, op, &w->gate, &w->up);
+    PLAN_PRODUCT(p, op, &w->down);
+}
+
+/* The experts' first products have a row for each token, the second ones top_k. */
+static void plan_experts(product_plan *p, const ffn_weights *w) {
+    product_plan down = *p;
+    p->c.outputs = p->top_k;
+    PLAN_PRODUCT(p, OP_ID_moe_linear, &w->gate, &w->up);
+    p->c.outputs = 1;
+    down.c.rows *= p->top_k;
+    PLAN_PRODUCT(&down, OP_ID_moe_linear, &w->down);
+    if (down.most > p->most) p->most = down.most;
+}
+
+/* What the largest of a pass's products needs inside: forms of activations, unpacked weights of every thread. */
+static uint64_t product_bytes(const model *m, const backend *b, scratch_case c) {
+    product_plan p = { .b = b, .c = c, .top_k = m->spec.router.top_k };
+    for (uint32_t il = 0; il < m->spec.layers; il++) {
+        const layer *l = &m->layers[il];
+        PLAN_PRODUCT(&p, OP_ID_linear, &l->q, &l->k, &l->v);
+        PLAN_PRODUCT(&p, OP_ID_linear, &l->o);
+        PLAN_PRODUCT(&p, OP_ID_linear, &l->q_a);
+        PLAN_PRODUCT(&p, OP_ID_linear, &l->q_b);
+        PLAN_PRODUCT(&p, OP_ID_linear, &l->kv_a);
+        PLAN_PRODUCT(&p, OP_ID_linear_heads, &l->k_b);
+        PLAN_PRODUCT(&p, OP_ID_linear_heads, &l->v_b);
+        plan_ffn(&p, OP_ID_linear, &l->ffn);
+        plan_ffn(&p, OP_ID_linear, &l->shared);
+        plan_experts(&p, &l->experts);
+    }
+    product_plan exact = p;
+    exact.c.fast = false;
+    for (uint32_t il = 0; il < m->spec.layers; il++) PLAN_PRODUCT(&exact, OP_ID_linear, &m->layers[il].router);
+    PLAN_PRODUCT(&p, OP_ID_linear, &m->output);
+    return p.most > exact.most ? p.most : exact.most;
+}
+
+/* Activations of one pass, without what attention and products need inside: one layer at a time, the hidden rows on both sides of it, and the logits. */
 static uint64_t scratch_bytes(const model_spec *s, uint64_t rows) {
     uint64_t q = (uint64_t)s->heads * (spec_is_mla(s) ? spec_k_head(s) + s->kv_lora + s->nope + s->rope_dim + s->v_dim : 3 * s->head_dim);
     uint64_t kv_cols = (uint64_t)spec_kv_heads(s) * (spec_k_head(s) + spec_v_head(s)) * 2;
@@ -68,6 +125,8 @@ bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, e
     p->scratch = scratch_bytes(&m->spec, p->batch_tokens);
     const backend *b = o->backend ? backend_find(o->backend) : backend_at(0);
     if (b && b->attn_scratch) p->scratch += b->attn_scratch(&view, m->spec.heads, p->batch_tokens, (uint32_t)(o->threads ? o->threads : cpu_count()));
+    if (b && b->product_scratch)
+        p->scratch += product_bytes(m, b, (scratch_case){ p->batch_tokens, 1, (uint32_t)(o->threads ? o->threads : cpu_count()), o->precision == PRECISION_FAST });
     p->weights_packed = b && o->precision == PRECISION_FAST ? place_bytes(m, b) : 0;
     p->packed_in_file = place_wants_file(&o->place, p->weights_packed);
     p->available = o->memory_limit ? o->memory_limit : cpu_memory_available();

@@ -71,6 +71,22 @@ static bool bind_block_scale(binder *b, const named_tensor *t, tensor *w) {
     return true;
 }
 
+static bool copy_f32(binder *b, const named_tensor *t, uint64_t total, uint64_t from, const float **out);
+
+/* GGUF: beside "X.weight" an "X.scale", f32 [n], multiplies each of n matrices' products (NVFP4, whose own scales are E4M3). "X.input_scale" is
+ * for processors that multiply FP4 activations: these here keep their own precisions. */
+static bool bind_factor(binder *b, const named_tensor *t, uint64_t n, tensor *w) {
+    static const char end[] = ".weight";
+    size_t stem = strlen(t->name) - (sizeof end - 1);
+    char name[300];
+    if (!b->gguf || strlen(t->name) < sizeof end || strcmp(t->name + stem, end) != 0 || stem > 250) return true;
+    snprintf(name, sizeof name, "%.*s.input_scale", (int)stem, t->name);
+    find_named(b, name);
+    snprintf(name, sizeof name, "%.*s.scale", (int)stem, t->name);
+    const named_tensor *factor = find_named(b, name);
+    return !factor || copy_f32(b, factor, n, 0, &w->factor);
+}
+
 static bool as_tensor(binder *b, const named_tensor *t, uint64_t rows, uint64_t cols, tensor *w) {
     *w = (tensor){ .type = t->type, .n = 1, .rows = rows, .cols = cols, .data = (void *)(uintptr_t)t->data };
     if (!dtype_row_bytes(t->type, cols, &w->stride))
@@ -106,7 +122,7 @@ bool bind_weight_rows(binder *b, tensor_names n, int il, uint64_t total, uint64_
     w->w.data = (char *)w->w.data + row0 * w->w.stride;
     w->w.rows = rows;
     w->name = t->name;
-    return true;
+    return bind_factor(b, t, 1, &w->w);
 }
 
 static bool copy_f32(binder *b, const named_tensor *t, uint64_t total, uint64_t from, const float **out) {
@@ -149,5 +165,5 @@ bool bind_matrices(binder *b, const named_tensor *t, uint64_t n, uint64_t rows, 
     w->w.n = (uint32_t)n;
     w->w.rows = rows;
     w->name = t->name;
-    return true;
+    return bind_factor(b, t, n, &w->w);
 }

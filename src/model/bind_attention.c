@@ -58,6 +58,7 @@ static bool bind_whole_kv_b(binder *b, int il, layer *l) {
     if (!bind_weight(b, NAME_KV_B, il, rows, s->kv_lora, &l->k_b)) return false;
     if (l->k_b.w.block_scale && (s->nope + s->v_dim) % 128)
         return err_set(b->e, ERR_UNSUPPORTED, "FP8 kv_b of layer %d does not split into heads at 128-row blocks", il);
+    if (l->k_b.w.factor) return err_set(b->e, ERR_UNSUPPORTED, "a scale beside '%s', which is one matrix for each head", l->k_b.name);
     if (!split_heads(b, &l->k_b, s->heads)) return false;
     l->v_b = l->k_b;
     l->v_b_row0 = s->nope;

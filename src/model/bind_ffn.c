@@ -40,6 +40,7 @@ static bool bind_apart(binder *b, int il, const char *hf, const char *gguf, uint
                    err_got(b->e, "%s and %s", dtype_name(w->w.type), dtype_name(one.w.type));
         if (!e) *w = one;
         if (one.w.grouped && !bind_grouped_stack(b, w, &one, n, e, 0)) return false;
+        if (one.w.factor) return err_set(b->e, ERR_UNSUPPORTED, "a scale beside '%s', one expert of several", one.name);
         parts[e] = one.w.data;
         scales[e] = one.w.block_scale;
     }

@@ -21,6 +21,13 @@ const char *const *op_names(void); /* [OP_COUNT] */
 typedef struct fwd fwd;
 typedef struct tape tape;
 
+/* What a product will be asked for: rows of input, and how many rows of output each gives (an expert's: top_k). */
+typedef struct scratch_case {
+    uint64_t rows, outputs;
+    uint32_t threads;
+    bool fast;
+} scratch_case;
+
 /* One pointer per op. A backend owns how, never what: the scalar reference is the specification. */
 typedef struct backend {
     const char *name;
@@ -34,6 +41,7 @@ typedef struct backend {
     void (*place)(const tensor *w, uint64_t from, uint64_t to, void *at);
     /* What attention needs of the pass's arena beside its outputs, at most; NULL: next to nothing. */
     uint64_t (*attn_scratch)(const kv_view *kv, uint32_t heads, uint64_t rows, uint32_t threads);
+    uint64_t (*product_scratch)(op_id op, const weight *const *w, uint32_t n, scratch_case c); /* the same of linear, moe_linear and linear_heads */
 #define OP(NAME) void (*NAME)(const fwd *f, const NAME##_args *a);
 #include "op/ops.def"
 #undef OP

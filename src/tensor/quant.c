@@ -21,15 +21,6 @@ static const quant_traits traits[DTYPE_COUNT] = {
 
 const quant_traits *quant_of(dtype t) { return &traits[t]; }
 
-quant_unpack_fn quant_unpack_of(dtype t) {
-    switch (t) {
-#define UNPACK_CASE(ENUM, file) case DTYPE_##ENUM: return quant_##file##_unpack_row;
-        QUANT_UNPACKED(UNPACK_CASE)
-#undef UNPACK_CASE
-    default: return NULL;
-    }
-}
-
 static size_t padded(size_t n) { return (n + 63) & ~(size_t)63; }
 
 size_t act_q8_bytes(size_t n) { return padded(n) / ACT_BLOCK * sizeof(act_block); }

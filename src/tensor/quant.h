@@ -64,11 +64,6 @@ typedef struct quant_traits {
 
 const quant_traits *quant_of(dtype t);
 
-/* A row as integers q[n] and scales[n/16], x = scale * q, of the formats whose dot is one fused multiply-add for every 16 elements; NULL for
- * the others. */
-typedef void (*quant_unpack_fn)(const void *src, size_t n, int8_t *q, float *scale);
-quant_unpack_fn quant_unpack_of(dtype t);
-
 /* Plain conversions used everywhere; round to nearest even, NaN stays NaN. */
 float f16_to_f32(uint16_t h);
 uint16_t f32_to_f16(float f);

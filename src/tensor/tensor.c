@@ -11,6 +11,7 @@ void tensor_row_to_f32(const tensor *t, uint64_t i, uint64_t row, float *out) {
         return;
     }
     quant_of(t->type)->to_f32(tensor_row(t, i, row), out, t->cols);
+    for (uint64_t c = 0; t->factor && c < t->cols; c++) out[c] *= t->factor[i];
     if (!t->block_scale && !t->scale_parts) return;
     const float *scale = (t->scale_parts ? t->scale_parts[i] : t->block_scale + i * t->scale_rows * t->scale_cols) + row / 128 * t->scale_cols;
     for (uint64_t c = 0; c < t->cols; c++) out[c] *= scale[c / 128];

@@ -18,6 +18,7 @@ typedef struct tensor {
     const float *block_scale;
     const float *const *scale_parts; /* beside parts: the scales of matrix i */
     uint32_t scale_rows, scale_cols;
+    const float *factor; /* [n]: every value of matrix i is that of its block times factor[i] (NVFP4 in GGUF); NULL: 1 */
     /* [n] of GPTQ, AWQ and the like (tensor/grouped.h), or NULL. Such matrices have no rows in memory: tensor_row_to_f32 and tensor_row_blocks
      * make them; `type` is that of the blocks, data only says that there is something. */
     const grouped *grouped;
@@ -29,11 +30,13 @@ static inline const void *tensor_row(const tensor *t, uint64_t i, uint64_t row) 
     return matrix + row * t->stride;
 }
 static inline float *tensor_f32(const tensor *t, uint64_t row) { return (float *)((char *)t->data + row * t->stride); }
+/* Rows are what the format's own to_f32 makes of them. */
+static inline bool tensor_is_plain(const tensor *t) { return !t->grouped && !t->block_scale && !t->scale_parts && !t->factor; }
 static inline uint64_t tensor_count(const tensor *t) { return t->n * t->rows * t->cols; }
 
-/* Row `row` of matrix i as f32, block scale applied. out[cols]. */
+/* Row `row` of matrix i as f32, block scale and factor applied. out[cols]. */
 void tensor_row_to_f32(const tensor *t, uint64_t i, uint64_t row, float *out);
-/* Row `row` of matrix i as stored, or made in memory[dtype_row_bytes], its columns then in the order that tensor_order tells. */
+/* Row `row` of matrix i as stored (without factor: products are multiplied with it), or made in memory[dtype_row_bytes], its columns then in the order that tensor_order tells. */
 const void *tensor_row_blocks(const tensor *t, uint64_t i, uint64_t row, void *memory);
 /* The column that element k of such a row belongs to, [cols]; NULL: k. Activations of fast products are taken in this order. */
 static inline const uint32_t *tensor_order(const tensor *t, uint64_t i) { return t->grouped && t->type != DTYPE_F32 ? t->grouped[i].order : NULL; }

@@ -7,6 +7,7 @@ import subprocess
 import time
 import unittest
 
+import tiny_model
 from cli_case import PROGRAM, STORIES, CliCase
 
 STORY = ("Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, "
@@ -155,6 +156,25 @@ class Run(CliCase):
         for more in ([], ["--exact"]):
             out = self.answers("run", "-m", STORIES, "--temp", "0", "-n", "100", *more, "Once upon a time")
             self.assertTrue(("Once upon a time" + out).startswith(STORY), out)
+
+
+class Factors(CliCase):
+    """GGUF's "X.scale" beside "X.weight" (NVFP4 files have them): weights are the stored ones times it."""
+    STEMS = ("blk.0.attn_q", "blk.0.attn_output", "blk.1.ffn_gate", "blk.1.ffn_down", "output")
+
+    def say(self, model, precision):
+        return self.answers("run", "-m", model, "-n", "24", "--temp", "0", *precision, "-q", "hello")
+
+    def test_factors_make_the_weights_whole(self):
+        scaled = str(self.home / "scaled.gguf")
+        tiny_model.write(scaled, factors=[(stem, 2.0 ** (i - 3), [2.0 ** (i - 3)]) for i, stem in enumerate(self.STEMS)])
+        for precision in (["--exact"], []):  # powers of two change no digit
+            self.assertEqual(self.say(scaled, precision), self.say(self.model, precision))
+
+    def test_another_shape_is_refused(self):
+        wrong = str(self.home / "wrong.gguf")
+        tiny_model.write(wrong, factors=[("blk.0.attn_q", 1.0, [1.0, 1.0])])
+        self.refused("run", "-m", wrong, "hello", says=("blk.0.attn_q.scale", "[1]", "[2]"))
 
 
 if __name__ == "__main__":

@@ -71,15 +71,22 @@ def floats(rng, name, rows, cols):
     return struct.pack(f"<{len(data)}f", *data)
 
 
-def write(path, context=256, template=CHAT, seed=1):
+def write(path, context=256, template=CHAT, seed=1, factors=()):
+    """factors: (beginning of a tensor's name, factor, values of its ".scale"): weights divided by the factor, which stands beside them."""
     rng = random.Random(seed)
     keys, infos, blob = metadata(context, template), b"", b""
-    names = list(tensors())
-    for name, rows, cols in names:
+    stored = [(name, rows, cols, floats(rng, name, rows, cols)) for name, rows, cols in tensors()]
+    for stem, factor, values in factors:
+        at = next(i for i, t in enumerate(stored) if t[0] == stem + ".weight")
+        name, rows, cols, data = stored[at]
+        n = len(data) // 4
+        stored[at] = (name, rows, cols, struct.pack(f"<{n}f", *(v / factor for v in struct.unpack(f"<{n}f", data))))
+        stored += [(stem + ".scale", 0, len(values), struct.pack(f"<{len(values)}f", *values)), (stem + ".input_scale", 0, 1, struct.pack("<f", 0.25))]
+    for name, rows, cols, data in stored:
         dims = [cols, rows] if rows else [cols]
         infos += text(name) + struct.pack("<I", len(dims)) + struct.pack(f"<{len(dims)}Q", *dims) + struct.pack("<IQ", 0, len(blob))
-        blob += floats(rng, name, rows, cols)
+        blob += data
         blob += bytes(-len(blob) % 32)
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(names), len(keys)) + b"".join(keys) + infos
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(stored), len(keys)) + b"".join(keys) + infos
     with open(path, "wb") as f:
         f.write(head + bytes(-len(head) % 32) + blob)

@@ -1,7 +1,8 @@
 """New random GPTQ, AWQ and compressed-tensors checkpoints of several families, each held three ways:
 
   weights   every matrix as pingti reads it, exactly and as the blocks that fast products see, bit for bit against
-            scale * (field - zero) of the checkpoint; compressed-tensors' also against that package's own decompression
+            scale * (field - zero) of the checkpoint; and as a package that writes such checkpoints reads them: compressed-tensors' own
+            decompression, GPTQModel's converter (GPTQ v1, v2, act-order), AutoAWQ's unpacking
   logits    against transformers with those weights: |difference| <= 1e-4 of the row's largest |logit|, 40 greedy tokens equal
 
     python tests/clients/quantized_checkpoints.py --build build/release [--seed N] [--rounds N] [-R KIND] [--keep DIR]
@@ -22,7 +23,7 @@ from compressed_tensors.quantization import QuantizationArgs
 from compressed_tensors.quantization.lifecycle.forward import dequantize
 from safetensors.torch import load_file
 
-import make, oracle, quantized
+import _authors, make, oracle, quantized
 from _drawn import Draw, drive, redrawn, rounds
 
 FAMILIES = ["llama", "qwen2", "qwen3", "phi3", "mixtral", "deepseek_v3"]
@@ -107,6 +108,15 @@ def by_package(base, stored, o):
     return dequantize(x_q=q.float() if o["kind"] == "float" else q, scale=part("weight_scale").float(), args=args)
 
 
+def by_author(base, stored, o):
+    """The same of GPTQ and AWQ: (weight, where the packages agree among themselves)."""
+    parts = {k: stored[f"{base}.{k}"] for k in ("qweight", "qzeros", "scales", "g_idx") if f"{base}.{k}" in stored}
+    if o["kind"] == "awq":
+        return _authors.awq(parts)
+    own = next((v for k, v in o.get("mixed", {}).items() if k in base), {})
+    return _authors.gptq(parts, own.get("bits", o["bits"]), own.get("group_size", o["group"]), o.get("v2"))
+
+
 def compare_weights(driver, out, meant, o):
     stored, bad, formats = load_file(os.path.join(out, "model.safetensors")), [], set()
     package = 0
@@ -125,6 +135,13 @@ def compare_weights(driver, out, meant, o):
                 theirs = torch.cat(theirs).numpy()
                 if not np.array_equal(exact, theirs):
                     bad.append(f"{name}: {int((exact != theirs).sum())} of {theirs.size} differ from the package, at most by {np.abs(exact - theirs).max():.2e}")
+        if f"{base}.qweight" in stored:
+            pairs = [by_author(b, stored, o) for b in bases if f"{b}.qweight" in stored]
+            theirs, counts = (torch.cat(p).numpy() for p in zip(*pairs))
+            package += 1
+            wrong = (exact != theirs) & counts
+            if exact.shape != theirs.shape or wrong.any() or not counts.any():
+                bad.append(f"{name}: {int(wrong.sum())} of {int(counts.sum())} differ from the package that writes them")
     return bad, formats, package
 
 

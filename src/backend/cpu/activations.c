@@ -42,6 +42,13 @@ activations activations_of(const fwd *f, const tensor *x) {
     return a;
 }
 
+uint64_t activations_scratch(const tensor *w, uint64_t n, bool fast) {
+    const quant_traits *q = quant_of(w->type);
+    uint64_t lists = n * sizeof(void *), turned = tensor_order(w, 0) ? w->cols * sizeof(float) : 0;
+    if (fast && q->dot) return lists + n * (act_q8_bytes(w->cols) + turned);
+    return fast && panel_acts_of(w->type) == ACTS_BF16 ? lists + n * (w->cols * 2 + 64) : 0;
+}
+
 /* The last order that was asked for is kept: matrices that share an input mostly share it too. */
 static const void **in_order(const fwd *f, activations *a, const grouped *g) {
     if (a->order != g->order) {

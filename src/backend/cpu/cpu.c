@@ -18,11 +18,12 @@ static void place(const tensor *w, uint64_t from, uint64_t to, void *at) {
 const backend backend_cpu = {
     .name = "cpu",
     .has = has,
-    .place_version = "panels 2",
+    .place_version = "panels 3",
     .place_units = place_units,
     .place_unit_bytes = panel_bytes,
     .place = place,
     .attn_scratch = cpu_attn_scratch,
+    .product_scratch = cpu_product_scratch,
 #define OP(NAME) .NAME = cpu_##NAME,
 #include "op/ops.def"
 #undef OP

@@ -16,6 +16,10 @@ const cpu_kernels *cpu_active(void); /* kernels of cpu_chosen_isa() */
 
 uint64_t cpu_attn_scratch(const kv_view *kv, uint32_t heads, uint64_t rows, uint32_t threads); /* backend.attn_scratch */
 
+uint64_t cpu_product_scratch(op_id op, const weight *const *w, uint32_t n, scratch_case c);             /* backend.product_scratch */
+
+uint64_t cpu_heads_scratch(const tensor *w, uint32_t threads);                                         /* its share of linear_heads */
+
 /* Calls task(ctx, first row, end row) over n rows in pieces of `grain`. */
 typedef void (*rows_task)(void *ctx, uint64_t from, uint64_t to);
 void cpu_over_rows(const fwd *f, uint64_t n, uint64_t grain, rows_task task, void *ctx);

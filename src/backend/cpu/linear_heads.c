@@ -28,7 +28,7 @@ static float *output(const linear_heads_args *a, uint64_t t, size_t h) { return 
 
 static void unpack_row(const heads_job *j, size_t h, uint32_t r, float *row) {
     const tensor *w = &j->a->w->w;
-    if (w->block_scale || w->scale_parts || w->grouped) tensor_row_to_f32(w, h, j->a->row0 + r, row);
+    if (!tensor_is_plain(w)) tensor_row_to_f32(w, h, j->a->row0 + r, row);
     else j->k->to_f32[w->type](tensor_row(w, h, j->a->row0 + r), row, w->cols);
 }
 
@@ -120,4 +120,11 @@ void cpu_linear_heads(const fwd *f, const linear_heads_args *a) {
     }
     pool_run(f->pool, a->w->w.n, head_task, &j);
     arena_release(f->mem, mark);
+}
+
+/* With all of a matrix's rows, in strips. */
+uint64_t cpu_heads_scratch(const tensor *w, uint32_t threads) {
+    uint64_t strips = (w->cols + STRIP - 1) / STRIP, chunks = (w->rows + STRIP_DEPTH - 1) / STRIP_DEPTH;
+    uint64_t floats = w->cols + strips * w->rows * STRIP + chunks * STRIP_ROWS * STRIP_DEPTH + STRIP_ROWS * strips * STRIP;
+    return threads * (floats * sizeof(float) + sizeof(heads_scratch) + 4 * 64) + 64;
 }

@@ -1,5 +1,6 @@
 /* From rows as stored in a file to panels. Every format is a list of moves from a step's blocks of one row to the places of that row. */
 #include "backend/cpu/panel.h"
+#include "backend/cpu/panel_codes.h"
 #include "base/mem.h"
 #include "tensor/quant/superblock.h"
 #include <string.h>
@@ -8,7 +9,10 @@ static const panel_shape shapes[PANEL_FORMATS] = {
     [DTYPE_F16] = { 32, 1, 64 },       [DTYPE_BF16] = { 32, 2, 128 },     [DTYPE_Q8_0] = { 16, 64, 1088 },   [DTYPE_Q4_0] = { 16, 64, 576 },
     [DTYPE_Q4_1] = { 16, 64, 640 },    [DTYPE_Q5_0] = { 16, 64, 704 },    [DTYPE_Q5_1] = { 16, 64, 768 },    [DTYPE_IQ4_NL] = { 16, 64, 576 },
     [DTYPE_Q2_K] = { 16, 256, 1344 },  [DTYPE_Q3_K] = { 16, 256, 1856 },  [DTYPE_Q4_K] = { 16, 256, 2304 },  [DTYPE_Q5_K] = { 16, 256, 2816 },
-    [DTYPE_Q6_K] = { 16, 256, 3392 },  [DTYPE_IQ4_XS] = { 16, 256, 2176 }, [DTYPE_UNPACKED] = { 16, 64, 1280 },
+    [DTYPE_Q6_K] = { 16, 256, 3392 },  [DTYPE_IQ4_XS] = { 16, 256, 2176 }, [DTYPE_MXFP4] = { 16, 64, 576 },
+    [DTYPE_NVFP4] = { 16, 64, 576 },   [DTYPE_TQ1_0] = { 16, 256, 864 },  [DTYPE_TQ2_0] = { 16, 256, 1056 }, [DTYPE_IQ2_XXS] = { 16, 256, 1120 },
+    [DTYPE_IQ2_XS] = { 16, 256, 1248 }, [DTYPE_IQ2_S] = { 16, 256, 1312 }, [DTYPE_IQ3_XXS] = { 16, 256, 1632 }, [DTYPE_IQ3_S] = { 16, 256, 1760 },
+    [DTYPE_IQ1_S] = { 16, 256, 864 },  [DTYPE_IQ1_M] = { 16, 256, 928 },  [DTYPE_UNPACKED] = { 16, 64, 1280 },
 };
 
 panel_shape panel_shape_of(int t) { return shapes[t]; }
@@ -107,6 +111,15 @@ static void pack_super(dtype t, uint8_t *step, int r, const uint8_t *row) {
     }
 }
 
+/* Blocks of 32: bfloat16 scales, which hold every power of two of E8M0's, halved since levels are doubled. */
+static void pack_mxfp4(uint8_t *step, int r, const uint8_t *row, int blocks) {
+    for (int b = 0; b < blocks; b++, row += 17) {
+        uint16_t scale = row[0] < 2 ? (uint16_t)(0x20 << row[0]) : (uint16_t)((row[0] - 1) << 7);
+        put2(step, (size_t)(32 * b), r, (const uint8_t *)&scale);
+        put4s(step, (size_t)(64 + 256 * b), r, row + 1, 4);
+    }
+}
+
 static void pack_floats(dtype t, uint8_t *panel, int r, const uint8_t *row, uint64_t cols) {
     for (uint64_t k = 0; k < cols; k++, row += 2) {
         uint64_t at = t == DTYPE_F16 ? 64 * k + 2 * (uint64_t)r : 128 * (k / 2) + 4 * (uint64_t)r + 2 * (k % 2);
@@ -123,7 +136,9 @@ static void pack_row(const tensor *w, uint8_t *panel, int r, const uint8_t *row)
     }
     uint64_t row_step = s.step / dtype_block_elems(w->type) * dtype_block_bytes(w->type);
     for (uint64_t k = 0; k < w->cols; k += s.step, panel += s.step_bytes, row += row_step) {
-        if (s.step == 256) pack_super(w->type, panel, r, row);
+        if (has_codes(w->type)) panel_pack_codes(w->type, panel, r, row);
+        else if (w->type == DTYPE_MXFP4) pack_mxfp4(panel, r, row, w->cols - k < 64 ? 1 : 2);
+        else if (s.step == 256) pack_super(w->type, panel, r, row);
         else pack_simple(w->type, panel, r, row, w->cols - k < 64 ? 1 : 2);
     }
 }

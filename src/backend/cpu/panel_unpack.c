@@ -1,5 +1,6 @@
-/* Rows of formats without panels of their own as panels of integers and f32 scales (panel.h). */
+/* Rows of Q8_S as panels of integers and f32 scales (panel.h). */
 #include "backend/cpu/panel.h"
+#include "tensor/quant/formats.h"
 #include <string.h>
 
 enum { STEP = 64, PARTS = STEP / ACT_SUB, QUANTS = PARTS * PANEL_ROWS * sizeof(float) };
@@ -33,7 +34,7 @@ void panel_unpack(const tensor *w, uint64_t i, uint64_t p, void *dst, void *memo
     for (uint64_t r = 0; r < PANEL_ROWS; r++) {
         int8_t *row = (int8_t *)q + r * row_q;
         bool there = p * PANEL_ROWS + r < w->rows;
-        if (there) quant_unpack_of(w->type)(tensor_row_blocks(w, i, p * PANEL_ROWS + r, made), w->cols, row, scale + r * row_scales);
+        if (there) quant_q8_s_unpack_row(tensor_row_blocks(w, i, p * PANEL_ROWS + r, made), w->cols, row, scale + r * row_scales);
         uint64_t have = there ? w->cols : 0;
         memset(row + have, 0, row_q - have);
         memset(scale + r * row_scales + have / ACT_SUB, 0, (row_scales - have / ACT_SUB) * sizeof *scale);

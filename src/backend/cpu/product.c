@@ -91,6 +91,17 @@ static void partial_tile(const panel_kernels *k, int t, int rows, panel_call *c,
 
 typedef struct span { uint64_t from, to; } span;
 
+/* Products of blocks that stand for a factor's share of their values are sums first, then multiplied, then moved by the bias. */
+static bool is_factored(const product_job *j, const tensor *w);
+
+static const float *bias_of(const product_job *j, const product *p) { return is_factored(j, p->w) ? NULL : p->bias; }
+
+static void apply_factor(const product *p, span outputs) {
+    float factor = p->w->factor[p->matrix];
+    for (uint64_t i = 0; i < p->n; i++)
+        for (uint64_t o = outputs.from; o < outputs.to; o++) p->y[i][o] = p->bias ? p->y[i][o] * factor + p->bias[o] : p->y[i][o] * factor;
+}
+
 /* Panels of one matrix, from `from` on: those that were packed, or unpacked for this task. */
 typedef struct panels {
     int format;
@@ -104,7 +115,7 @@ static void panel_rows(const product_job *j, const product *p, const panels *fro
     panel_shape s = panel_shape_of(from->format);
     uint64_t bytes = from->bytes, tiles = (r.to - r.from + (uint64_t)cap - 1) / (uint64_t)cap, first = at * s.rows, row = r.from;
     const uint8_t *base = from->data + (at - from->from) * bytes;
-    panel_call c = { .w = base, .panel_bytes = bytes, .steps = (w->cols + s.step - 1) / s.step, .bias = p->bias ? p->bias + first : NULL };
+    panel_call c = { .w = base, .panel_bytes = bytes, .steps = (w->cols + s.step - 1) / s.step, .bias = bias_of(j, p) ? p->bias + first : NULL };
     uint64_t share = (uint64_t)n * bytes / tiles; /* of the next panels, asked for during each tile */
     c.prefetch_slot = (uint32_t)((uint64_t)n * s.step_bytes * 4 / s.step / tiles);
     for (uint64_t t = 0; t < tiles; t++) {
@@ -131,7 +142,7 @@ static void panel_task(const product_job *j, const product *p, const panels *fro
         span rows = { r, r + block < p->n ? r + block : p->n };
         for (uint64_t at = u.from; at < u.to;) {
             int n = plan.panels == 2 && at + 2 <= u.to && at + 2 <= whole ? 2 : 1;
-            panel_rows(j, p, from, at, n, rows, plan.cap, r == 0 && p->n >= PREFETCH_FROM && w->packed);
+            panel_rows(j, p, from, at, n, rows, plan.cap, r == 0 && p->n >= PREFETCH_FROM && from->format != DTYPE_UNPACKED);
             at += (uint64_t)n;
         }
     }
@@ -143,22 +154,27 @@ static void packed_task(const product_job *j, const product *p, span u) {
     panel_task(j, p, &all, u);
 }
 
-/* Formats without panels of their own: unpacked here, once for all activation rows. */
+/* Unpacked here, once for all activation rows: packed panels whose tiles are for few of them, and rows that have no panels. */
 static void unpacked_task(const product_job *j, const product *p, span u, int worker) {
-    uint8_t *memory = j->unpacked + (uint64_t)worker * j->unpacked_bytes, *made = memory + panel_unpack_bytes(p->w);
-    panels here = { DTYPE_UNPACKED, panel_unpacked_bytes(p->w), u.from, (uint8_t *)(((uintptr_t)made + 63) & ~(uintptr_t)63) };
-    for (uint64_t at = u.from; at < u.to; at++) panel_unpack(p->w, p->matrix, at, (uint8_t *)(uintptr_t)here.data + (at - u.from) * here.bytes, memory);
+    const tensor *w = p->w;
+    uint8_t *memory = j->unpacked + (uint64_t)worker * j->unpacked_bytes, *made = memory + (w->type == DTYPE_Q8_S ? panel_unpack_bytes(w) : 0);
+    panels here = { DTYPE_UNPACKED, panel_unpacked_bytes(w), u.from, (uint8_t *)(((uintptr_t)made + 63) & ~(uintptr_t)63) };
+    for (uint64_t at = u.from; at < u.to; at++) {
+        uint8_t *to = (uint8_t *)(uintptr_t)here.data + (at - u.from) * here.bytes;
+        if (w->type != DTYPE_Q8_S) j->tiles->unpack[w->type]((const uint8_t *)w->packed + (p->matrix * panel_count(w) + at) * panel_bytes(w), w->cols / panel_shape_of(w->type).step, to);
+        else panel_unpack(w, p->matrix, at, to, memory);
+    }
     panel_task(j, p, &here, u);
 }
 
 /* Rows of weights: exact products, and fast ones of weights that nobody packed. */
 
-static void put(const product *p, uint64_t first, uint64_t n, uint64_t o, const float *values) {
-    for (uint64_t i = 0; i < n; i++) p->y[first + i][o] = p->bias ? values[i] + p->bias[o] : values[i];
+static void put(const product_job *j, const product *p, uint64_t first, uint64_t n, uint64_t o, const float *values) {
+    for (uint64_t i = 0; i < n; i++) p->y[first + i][o] = bias_of(j, p) ? values[i] + p->bias[o] : values[i];
 }
 
 static void unpack_row(const product_job *j, const product *p, uint64_t o, float *out) {
-    if (p->w->block_scale || p->w->scale_parts || p->w->grouped) tensor_row_to_f32(p->w, p->matrix, o, out);
+    if (!tensor_is_plain(p->w)) tensor_row_to_f32(p->w, p->matrix, o, out);
     else j->k->to_f32[p->w->type](tensor_row(p->w, p->matrix, o), out, p->w->cols);
 }
 
@@ -170,7 +186,7 @@ static void exact_task(const product_job *j, const product *p, span u, int worke
         uint64_t n = p->n - t < EXACT_TILE ? p->n - t : EXACT_TILE;
         for (uint64_t o = u.from; o < u.to; o++) {
             j->k->dot_f32(rows + (o - u.from) * cols, (const float *const *)p->x + t, n, cols, values);
-            put(p, t, n, o, values);
+            put(j, p, t, n, o, values);
         }
     }
 }
@@ -183,14 +199,19 @@ static void scalar_task(const product_job *j, const product *p, span u, int work
         for (uint64_t i = 0; i < p->n; i++) {
             act_q8 x = act_q8_at((void *)(uintptr_t)p->x[i], p->w->cols);
             float v = q->dot ? q->dot(row, &x, p->w->cols) : q->dot_f32(row, p->x[i], p->w->cols);
-            put(p, i, 1, o, &v);
+            put(j, p, i, 1, o, &v);
         }
     }
 }
 
 static bool is_exact(const product_job *j, const tensor *w) { return !j->fast || !(quant_of(w->type)->dot || quant_of(w->type)->dot_f32); }
 
-static bool is_unpacked(const product_job *j, const tensor *w) { return !is_exact(j, w) && !w->packed && quant_unpack_of(w->type); }
+static bool is_factored(const product_job *j, const tensor *w) { return w->factor && !is_exact(j, w); }
+
+static bool is_unpacked(const product_job *j, const product *p) {
+    if (is_exact(j, p->w)) return false;
+    return p->w->packed ? j->tiles->unpack[p->w->type] && p->n > (uint64_t)most_rows(j->tiles, (int)p->w->type, 1) : p->w->type == DTYPE_Q8_S;
+}
 
 /* The next of the worker's own stretch, else of another's. There are as many calls as tasks and each takes one, so that one is left. */
 static size_t take_task(const product_job *j, int worker) {
@@ -211,14 +232,29 @@ static void run_task(void *ctx, size_t call, int worker) {
     span u = { (task - p->first_task) * p->grain, 0 };
     u.to = u.from + p->grain < p->units ? u.from + p->grain : p->units;
     if (is_exact(j, p->w)) exact_task(j, p, u, worker);
+    else if (is_unpacked(j, p)) unpacked_task(j, p, u, worker);
     else if (p->w->packed) packed_task(j, p, u);
-    else if (is_unpacked(j, p->w)) unpacked_task(j, p, u, worker);
     else scalar_task(j, p, u, worker);
+    if (!is_factored(j, p->w)) return;
+    uint64_t rows = is_unpacked(j, p) ? PANEL_ROWS : p->w->packed ? panel_shape_of((int)p->w->type).rows : 1;
+    apply_factor(p, (span){ u.from * rows, u.to * rows < p->w->rows ? u.to * rows : p->w->rows });
+}
+
+/* A thread's panels of one task and what is needed to unpack them. */
+static uint64_t unpacked_bytes(const tensor *w) {
+    uint64_t bytes = (w->type == DTYPE_Q8_S ? panel_unpack_bytes(w) : 0) + UNPACKED_PANELS * panel_unpacked_bytes(w) + 64;
+    return (bytes + 63) & ~UINT64_C(63);
+}
+
+uint64_t product_thread_scratch(const tensor *w, bool fast) {
+    product_job j = { .tiles = panel_kernels_for(cpu_chosen_isa()), .fast = fast };
+    if (is_exact(&j, w) || (w->grouped && !panel_shape_of((int)w->type).rows && w->type != DTYPE_Q8_S)) return EXACT_ROWS * w->cols * sizeof(float);
+    return w->type == DTYPE_Q8_S || j.tiles->unpack[w->type] ? unpacked_bytes(w) : 0;
 }
 
 /* Units of one task: enough tasks to share evenly, none too short to be worth handing out. */
 static uint64_t grain_of(const fwd *f, const product_job *j, const product *p) {
-    if (is_unpacked(j, p->w)) return UNPACKED_PANELS;
+    if (is_unpacked(j, p)) return UNPACKED_PANELS;
     if (is_exact(j, p->w) || !p->w->packed) return EXACT_ROWS;
     uint64_t even = p->units / (8 * (uint64_t)pool_threads(f->pool)), least = (32 << 10) / panel_bytes(p->w) / (p->n < 8 ? 1 : 4);
     uint64_t grain = even > least ? even : least;
@@ -238,14 +274,13 @@ void product_run(const fwd *f, product *p, size_t n) {
     product_job j = { .k = cpu_active(), .tiles = panel_kernels_for(cpu_chosen_isa()), .p = p, .n = n, .fast = f->precision == PRECISION_FAST };
     size_t tasks = 0;
     for (size_t i = 0; i < n; i++) {
-        bool exact = is_exact(&j, p[i].w), unpacked = is_unpacked(&j, p[i].w);
+        bool exact = is_exact(&j, p[i].w), unpacked = is_unpacked(&j, &p[i]);
         p[i].units = unpacked ? (p[i].w->rows + PANEL_ROWS - 1) / PANEL_ROWS : exact || !p[i].w->packed ? p[i].w->rows : panel_count(p[i].w);
         p[i].grain = grain_of(f, &j, &p[i]);
         p[i].first_task = tasks;
         tasks += (p[i].units + p[i].grain - 1) / p[i].grain;
-        uint64_t bytes = unpacked ? panel_unpack_bytes(p[i].w) + UNPACKED_PANELS * panel_unpacked_bytes(p[i].w) + 64 : 0;
-        if (bytes > j.unpacked_bytes) j.unpacked_bytes = (bytes + 63) & ~UINT64_C(63);
-        if ((exact || (p[i].w->grouped && !unpacked)) && EXACT_ROWS * p[i].w->cols > j.row_floats) j.row_floats = EXACT_ROWS * p[i].w->cols;
+        if (unpacked && unpacked_bytes(p[i].w) > j.unpacked_bytes) j.unpacked_bytes = unpacked_bytes(p[i].w);
+        if ((exact || (p[i].w->grouped && !unpacked && !p[i].w->packed)) && EXACT_ROWS * p[i].w->cols > j.row_floats) j.row_floats = EXACT_ROWS * p[i].w->cols;
     }
     if (j.row_floats) j.rows = arena_must_raw(f->mem, (size_t)pool_threads(f->pool) * j.row_floats, sizeof(float));
     if (j.unpacked_bytes) j.unpacked = arena_must_raw(f->mem, (size_t)pool_threads(f->pool), j.unpacked_bytes);

@@ -29,4 +29,8 @@ typedef struct product {
 activations activations_of(const fwd *f, const tensor *x);
 const void **activations_for(const fwd *f, activations *a, const tensor *w, uint64_t matrix);
 void product_run(const fwd *f, product *p, size_t n);
+
+/* What these take of the pass's arena at most, for the memory plan: the form of n rows that w wants; a thread's memory in product_run. */
+uint64_t activations_scratch(const tensor *w, uint64_t n, bool fast);
+uint64_t product_thread_scratch(const tensor *w, bool fast);
 #endif

@@ -69,7 +69,7 @@ static void embed_rows(void *ctx, uint64_t from, uint64_t to) {
     const tensor *w = &a->w->w;
     quant_to_f32_fn unpack = cpu_active()->to_f32[w->type];
     for (uint64_t t = from; t < to; t++) {
-        if (w->block_scale || w->scale_parts) tensor_row_to_f32(w, 0, (uint64_t)a->id[t], tensor_f32(a->y, t));
+        if (!tensor_is_plain(w)) tensor_row_to_f32(w, 0, (uint64_t)a->id[t], tensor_f32(a->y, t));
         else unpack(tensor_row(w, 0, (uint64_t)a->id[t]), tensor_f32(a->y, t), w->cols);
     }
 }

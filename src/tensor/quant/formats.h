@@ -9,13 +9,8 @@
     float quant_##file##_dot(const void *w, const act_q8 *x, size_t n);
 #include "tensor/quants.def"
 #undef QUANT
-/* Formats that fast products unpack for the time of a product (quant_unpack_of). */
-#define QUANT_UNPACKED(X)                                                                                              \
-    X(IQ2_XXS, iq2_xxs) X(IQ2_XS, iq2_xs) X(IQ2_S, iq2_s) X(IQ3_XXS, iq3_xxs) X(IQ3_S, iq3_s) X(IQ1_S, iq1_s) X(IQ1_M, iq1_m)     \
-    X(TQ1_0, tq1_0) X(TQ2_0, tq2_0) X(MXFP4, mxfp4) X(NVFP4, nvfp4) X(Q8_S, q8_s)
-#define QUANT_UNPACK_ROW(ENUM, file) void quant_##file##_unpack_row(const void *src, size_t n, int8_t *q, float *scale);
-QUANT_UNPACKED(QUANT_UNPACK_ROW)
-#undef QUANT_UNPACK_ROW
+/* A row as integers q[n] and scales[n/16], x = scale * q. */
+void quant_q8_s_unpack_row(const void *src, size_t n, int8_t *q, float *scale);
 float quant_bf16_dot_f32(const void *w, const float *x, size_t n);
 float quant_f16_dot_f32(const void *w, const float *x, size_t n);
 

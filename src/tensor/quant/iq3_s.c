@@ -2,14 +2,15 @@
  * x = d * (2 * scale + 1) * grid. */
 #include "tensor/quant/iq.h"
 
-static uint64_t entry_of(const uint8_t *p, int i) { return iq3_s_grid[p[2 + i] | (p[66 + i / 8] >> (i % 8) & 1) << 8]; }
-
-void quant_iq3_s_unpack(const uint8_t *p, superblock *s) {
-    s->d = f16_to_f32(load_u16(p));
-    for (int b = 0; b < 8; b++) s->scale[2 * b] = s->scale[2 * b + 1] = 2 * (p[106 + b / 2] >> (4 * (b % 2)) & 15) + 1;
-    for (int i = 0; i < 32; i++) iq_signed8(entry_of(p, 2 * i) | entry_of(p, 2 * i + 1) << 32, p[74 + i], s->q + 8 * i);
+void quant_iq3_s_codes(const uint8_t *p, iq_codes *c) {
+    *c = (iq_codes){ .d = load_u16(p) };
+    for (int i = 0; i < 64; i++) c->index[i] = (uint16_t)(p[2 + i] | (p[66 + i / 8] >> (i % 8) & 1) << 8);
+    for (int b = 0; b < 8; b++) {
+        c->signs[b] = load_u32(p + 74 + 4 * b);
+        c->scale[2 * b] = c->scale[2 * b + 1] = p[106 + b / 2] >> (4 * (b % 2)) & 15;
+    }
 }
 
+IQ_UNPACK4(iq3_s, iq3_s_grid, IQ3_S_PARTS)
 SUPERBLOCK_TO_F32(iq3_s, 110, false)
 SUPERBLOCK_DOT(iq3_s, 110, 16, false)
-SUPERBLOCK_UNPACK_ROW(iq3_s, 110)

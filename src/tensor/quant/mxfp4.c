@@ -48,15 +48,7 @@ float quant_mxfp4_dot(const void *w, const act_q8 *x, size_t n) {
     for (size_t b = 0; b < n / N; b++, p += BYTES) {
         float scale = scale_of(p[0]) * x->block[b].scale;
         fp4_spread(p + 1, N / 2, q, q + N / 2);
-        for (int half = 0; half < N; half += N / 2) f = fmaf((float)fp4_sum16(q + half, x->block[b].q + half), scale, f);
+        f = fmaf((float)(fp4_sum16(q, x->block[b].q) + fp4_sum16(q + N / 2, x->block[b].q + N / 2)), scale, f);
     }
     return f;
-}
-
-void quant_mxfp4_unpack_row(const void *src, size_t n, int8_t *q, float *scale) {
-    const uint8_t *p = src;
-    for (size_t b = 0; b < n / N; b++, p += BYTES, q += N) {
-        fp4_spread(p + 1, N / 2, q, q + N / 2);
-        scale[2 * b] = scale[2 * b + 1] = scale_of(p[0]);
-    }
 }

@@ -54,12 +54,3 @@ float quant_nvfp4_dot(const void *w, const act_q8 *x, size_t n) {
         }
     return f;
 }
-
-void quant_nvfp4_unpack_row(const void *src, size_t n, int8_t *q, float *scale) {
-    const uint8_t *p = src;
-    for (size_t b = 0; b < n / N; b++, p += BYTES)
-        for (int g = 0; g < N / GROUP; g++, q += GROUP) {
-            fp4_spread(p + 4 + 8 * g, GROUP / 2, q, q + GROUP / 2);
-            *scale++ = half_scale(p[g]);
-        }
-}

@@ -61,18 +61,6 @@ static inline float superblock_dot16(const superblock *s, const act_block *x, bo
         return f;                                                                                                      \
     }
 
-/* Rows as integers and scales for 16 (quant_unpack_of). */
-#define SUPERBLOCK_UNPACK_ROW(name, bytes)                                                                             \
-    void quant_##name##_unpack_row(const void *src, size_t n, int8_t *q, float *scale) {                               \
-        const uint8_t *p = src;                                                                                        \
-        superblock s = { 0 };                                                                                          \
-        for (size_t i = 0; i < n; i += SUPER, p += (bytes), q += SUPER) {                                              \
-            quant_##name##_unpack(p, &s);                                                                              \
-            memcpy(q, s.q, SUPER);                                                                                     \
-            for (int j = 0; j < SUBS; j++) *scale++ = s.d * (float)s.scale[j];                                         \
-        }                                                                                                              \
-    }
-
 /* x = (d * scale) * q - (dmin * min): products rounded in this order, as the format's definition does. */
 #define SUPERBLOCK_TO_F32(name, bytes, has_min)                                                                        \
     void quant_##name##_to_f32(const void *src, float *dst, size_t n) {                                                \

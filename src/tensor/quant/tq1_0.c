@@ -34,4 +34,3 @@ void quant_tq1_0_from_f32(const float *src, void *dst, size_t n) {
 
 SUPERBLOCK_TO_F32(tq1_0, 54, false)
 SUPERBLOCK_DOT(tq1_0, 54, 16, false)
-SUPERBLOCK_UNPACK_ROW(tq1_0, 54)

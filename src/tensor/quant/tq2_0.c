@@ -21,4 +21,3 @@ void quant_tq2_0_from_f32(const float *src, void *dst, size_t n) {
 
 SUPERBLOCK_TO_F32(tq2_0, 66, false)
 SUPERBLOCK_DOT(tq2_0, 66, 16, false)
-SUPERBLOCK_UNPACK_ROW(tq2_0, 66)

@@ -48,6 +48,11 @@ static void random_weight(weight *w, arena *mem, dtype t, uint32_t n, uint64_t r
         for (uint64_t i = 0; i < n * rows; i++) bias[i] = value();
         w->bias = bias;
     }
+    if (below(4) == 0) {
+        float *factor = arena_must(mem, n, sizeof *factor);
+        for (uint32_t i = 0; i < n; i++) factor[i] = value();
+        w->w.factor = factor;
+    }
     if (!panel_shape_of((int)t).rows) return; /* unpacked for each product */
     uint64_t panels = panel_count(&w->w), size = panel_bytes(&w->w);
     uint8_t *packed = arena_must(mem, n * panels, size);
@@ -72,7 +77,7 @@ static void same(const tensor *want, const tensor *got, const char *isa, dtype t
         }
 }
 
-static bool has_panels(dtype t) { return panel_shape_of((int)t).rows || quant_unpack_of(t); }
+static bool has_panels(dtype t) { return panel_shape_of((int)t).rows || t == DTYPE_Q8_S; }
 
 static uint64_t random_cols(dtype t) {
     uint64_t block = dtype_block_elems(t);

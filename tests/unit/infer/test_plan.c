@@ -1,6 +1,7 @@
 /* The memory plan: what long contexts take is counted exactly before anything is allocated; a context that nobody asked for is lowered until it
- * fits, weights included; one that was asked for is refused with both numbers. */
+ * fits, weights included; one that was asked for is refused with both numbers. What a pass takes is never more than was planned. */
 #include "unit/infer/models.h"
+#include "backend/backend.h"
 #include "infer/runner.h"
 
 static const char MODEL[] = PINGTI_SOURCE_DIR "/tests/golden/long/llama3-128k"; /* 2 layers, 2 KV heads of 16 elements */
@@ -85,7 +86,80 @@ static void weights_count(void **state) {
     close_model(&o);
 }
 
+/* Products of a layer, each in an arena that holds what the backend counts for it alone. */
+static void one_product(fwd f, op_id op, const weight *const *w, uint32_t n, scratch_case c) {
+    if (!w[0]->w.data) return;
+    arena *outside = arena_new(0);
+    fwd around = { .mem = outside };
+    tensor *x = fwd_tensor(&around, c.rows, w[0]->w.cols), *y[LINEAR_MAX];
+    int32_t *ids = arena_must(outside, c.rows * c.outputs, sizeof *ids);
+    memset(x->data, 0, c.rows * x->stride);
+    for (uint32_t i = 0; i < n; i++) y[i] = fwd_tensor(&around, c.rows * c.outputs, w[i]->w.rows);
+    for (uint64_t i = 0; i < c.rows * c.outputs; i++) ids[i] = (int32_t)((i * 7 + i / c.outputs) % w[0]->w.n);
+    f.mem = arena_new(f.backend->product_scratch(op, w, n, c));
+    if (op == OP_ID_linear) {
+        linear_args a = { .x = x, .n = n };
+        for (uint32_t i = 0; i < n; i++) a.w[i] = w[i], a.y[i] = y[i];
+        op_linear(&f, a);
+    } else {
+        moe_linear_args a = { .x = x, .ids = ids, .top_k = (uint32_t)c.outputs, .n = n };
+        for (uint32_t i = 0; i < n; i++) a.w[i] = w[i], a.y[i] = y[i];
+        op_moe_linear(&f, a);
+    }
+    arena_free(f.mem);
+    arena_free(outside);
+}
+
+static void products(const model *m, const fwd *f, uint32_t rows, int threads) {
+    for (uint32_t il = 0; il < m->spec.layers; il++) {
+        const layer *l = &m->layers[il];
+        scratch_case c = { rows, 1, (uint32_t)threads, f->precision == PRECISION_FAST }, spread = c, down = c;
+        spread.outputs = m->spec.router.top_k;
+        down.rows *= m->spec.router.top_k;
+        one_product(*f, OP_ID_linear, (const weight *const[]){ &l->q, &l->k, &l->v }, l->k.w.data ? 3 : 1, c);
+        one_product(*f, OP_ID_linear, (const weight *const[]){ &l->o }, 1, c);
+        one_product(*f, OP_ID_linear, (const weight *const[]){ &l->ffn.gate, &l->ffn.up }, 2, c);
+        one_product(*f, OP_ID_linear, (const weight *const[]){ &l->ffn.down }, 1, c);
+        one_product(*f, OP_ID_moe_linear, (const weight *const[]){ &l->experts.gate, &l->experts.up }, 2, spread);
+        one_product(*f, OP_ID_moe_linear, (const weight *const[]){ &l->experts.down }, 1, down);
+    }
+}
+
+/* One pass in an arena that holds what was planned and not a byte more: beyond it the process would stop. */
+static void one_pass(const opened_model *o, precision p, int threads, uint32_t rows) {
+    err e = { 0 };
+    int32_t id[64], pos[64], sequence[64] = { 0 }, out[64];
+    runner *r = runner_new(o->m, &(runner_options){ .threads = threads, .context = 64, .batch_tokens = rows, .cache_type = DTYPE_F16, .precision = p }, &e);
+    check_ok(r != NULL, &e);
+    for (uint32_t i = 0; i < rows; i++) id[i] = (int32_t)((i * 37 + 5) % o->m->spec.vocab), pos[i] = out[i] = (int32_t)i;
+    kv_name root = runner_root_name(r, 0, NULL, 0);
+    seq s;
+    seq_init(&s, id, rows, &root, 0, false);
+    assert_true(seq_reserve(&s, runner_kv(r), rows));
+    const uint32_t *pages = s.pages;
+    arena *mem = arena_new(runner_plan(r)->scratch);
+    fwd f = { .backend = backend_find("cpu"), .mem = mem, .kv = kv_view_of(runner_kv(r)), .pool = runner_pool(r), .precision = p };
+    assert_non_null(model_forward(&f, o->m, &(batch){ .T = rows, .id = id, .pos = pos, .seq = sequence, .n_out = rows, .out = out, .pages = &pages }));
+    arena_free(mem);
+    products(o->m, &f, rows, threads);
+    seq_free(&s, runner_kv(r));
+    runner_free(r);
+}
+
+static void no_pass_takes_more_than_planned(void **state) {
+    (void)state;
+    static char paths[96][512];
+    size_t n = models_under(PINGTI_SOURCE_DIR "/tests/golden/models", paths, 96);
+    assert_true(n > 30);
+    for (size_t i = 0; i < n; i++) {
+        opened_model o = open_model(paths[i]);
+        for (int p = PRECISION_EXACT; p <= PRECISION_FAST; p++)
+            for (int threads = 1; threads <= 3; threads += 2) one_pass(&o, (precision)p, threads, 1), one_pass(&o, (precision)p, threads, 60);
+        close_model(&o);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(long_contexts_are_counted), cmocka_unit_test(a_limit_lowers_the_context_or_refuses), cmocka_unit_test(weights_count) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(no_pass_takes_more_than_planned), cmocka_unit_test(long_contexts_are_counted), cmocka_unit_test(a_limit_lowers_the_context_or_refuses), cmocka_unit_test(weights_count) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,9 @@ static float dot_f32(const float *w, const float *x, uint64_t n) {
 float ref_dot_row(const tensor *w, uint64_t i, uint64_t row, const float *x, const act_q8 *x8, float *scratch) {
     quant_dot_fn dot = quant_of(w->type)->dot;
     quant_dot_f32_fn dot_plain = quant_of(w->type)->dot_f32;
-    if (x8 && dot) return dot(tensor_row_blocks(w, i, row, scratch), x8, w->cols); /* a block's bytes are fewer than its floats' */
-    if (x8 && dot_plain) return dot_plain(tensor_row(w, i, row), x, w->cols);
+    float factor = w->factor ? w->factor[i] : 1;
+    if (x8 && dot) return factor * dot(tensor_row_blocks(w, i, row, scratch), x8, w->cols); /* a block's bytes are fewer than its floats' */
+    if (x8 && dot_plain) return factor * dot_plain(tensor_row(w, i, row), x, w->cols);
     tensor_row_to_f32(w, i, row, scratch);
     return dot_f32(scratch, x, w->cols);
 }
