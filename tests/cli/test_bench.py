@@ -61,7 +61,9 @@ class Model(CliCase):
         self.assertEqual(result["results"], [])
         self.assertEqual([r["prompt_tokens"] for r in result["serving"]], [8, 12, 12, 12])
         for row in result["serving"][:2]:
-            self.assertLessEqual(0 < row["fastest_seconds"] <= row["median_seconds"], row["slowest_seconds"])
+            self.assertLess(0, row["fastest_seconds"])
+            self.assertLessEqual(row["fastest_seconds"], row["median_seconds"])
+            self.assertLessEqual(row["median_seconds"], row["slowest_seconds"])
         for row in result["serving"][2:]:
             self.assertGreater(row["beside_seconds"], 0)
             self.assertLessEqual(row["before"]["p50_seconds"], row["before"]["largest_seconds"])
