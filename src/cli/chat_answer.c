@@ -45,15 +45,7 @@ bool chat_tokens(const chat *c, token_list *out, err *e) {
     return ok;
 }
 
-static bool opens_thinking(const chat *c, const token_list *prompt) {
-    buf tail = { 0 };
-    size_t n = prompt->n < 8 ? prompt->n : 8;
-    if (!c->llm->chat) return false;
-    tokenizer_decode(c->llm->tokenizer, prompt->ids + prompt->n - n, n, true, &tail);
-    bool open = think_is_open(buf_str(&tail), tail.len);
-    buf_free(&tail);
-    return open;
-}
+static bool opens_thinking(const chat *c, const token_list *prompt) { return c->llm->chat && reasoning_is_open(c->llm->tokenizer, prompt->ids, prompt->n); }
 
 /* ---- showing ---- */
 

@@ -49,9 +49,3 @@ void think_free(think_stream *t) {
     buf_free(&t->thought);
     buf_free(&t->answer);
 }
-
-bool think_is_open(const char *prompt, size_t n) {
-    size_t len = strlen(open_tag);
-    while (n && strchr("\n\r\t ", prompt[n - 1])) n--;
-    return n >= len && memcmp(prompt + n - len, open_tag, len) == 0;
-}

@@ -15,6 +15,4 @@ typedef struct think_stream {
 void think_put(think_stream *t, const char *text, size_t n);
 void think_end(think_stream *t); /* what is held is text */
 void think_free(think_stream *t);
-/* Whether a rendered prompt ends with an open tag. */
-bool think_is_open(const char *prompt, size_t n);
 #endif

@@ -48,14 +48,24 @@ static void make_outline(compiler *c, const syn *repeat) {
 
 static uint32_t copies(const syn *repeat) { return repeat->max == SYN_FOREVER ? repeat->min + 1 : repeat->max; }
 
+/* Controls are written as escapes, characters beyond ASCII as up to four bytes (spell.c). */
+static uint64_t weigh_json(const lang *l) {
+    uint64_t sum = l->n_states;
+    for (uint32_t i = 0; i < l->n_edges; i++) {
+        const lang_edge *e = &l->edges[i];
+        sum += 1 + (e->lo < 0x20 ? ((e->hi < 0x20 ? e->hi : 0x1f) - e->lo + 1) * 6 : 0) + (e->hi > 0x7f ? 8 : 0);
+    }
+    return sum;
+}
+
 /* The weight of a tree with its rules as calls; on the way, outlines. */
 static uint32_t weigh(compiler *c, const syn *s) {
     uint64_t sum = 1;
     switch (s->kind) {
     case SYN_LITERAL: return saturate(s->n);
     case SYN_CHARS: return saturate((uint64_t)s->n * 2);
-    case SYN_TEXT:
-    case SYN_JSON: return saturate(s->language->n_edges + s->language->n_states);
+    case SYN_TEXT: return saturate(s->language->n_edges + s->language->n_states);
+    case SYN_JSON: return saturate(weigh_json(s->language));
     case SYN_GRAPH:
         for (uint32_t i = 0; i < s->n; i++) sum += weigh(c, s->edges[i].label);
         return saturate(sum);

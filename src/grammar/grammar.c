@@ -62,6 +62,13 @@ static bool check_nodes(const program *p, const grammar_budget *b, err *e) {
            err_hint(e, "use smaller counts in repetitions and lengths, or fewer alternatives");
 }
 
+/* llama.cpp takes it, and every answer is empty without a word: hardly what anybody means. */
+static bool check_says_something(const program *p, err *e) {
+    const program_node *n = &p->nodes[p->root];
+    if (n[1].edges > n->edges || n[1].calls > n->calls) return true;
+    return err_set(e, ERR_FORMAT, "no text but the empty one follows the grammar") || err_hint(e, "the rule 'root' says nothing: write root ::= \"yes\" | \"no\", for example");
+}
+
 static grammar *make(program *p, vocabulary *v, const grammar_budget *b, double began) {
     grammar *g = mem_must(1, sizeof *g);
     double now = effort_clock();
@@ -97,7 +104,7 @@ static grammar *compile(const source *in, vocabulary *v, const grammar_budget *b
     program *p = ok ? program_compile(&s) : NULL;
     syntax_free(&s);
     arena_free(w.mem);
-    if (p && !check_nodes(p, &b, e)) program_free(p), p = NULL;
+    if (p && (!check_nodes(p, &b, e) || !check_says_something(p, e))) program_free(p), p = NULL;
     return p ? make(p, v, &b, w.began) : NULL;
 }
 

@@ -11,6 +11,11 @@ static inline int32_t at_node(const program *p, uint32_t node) { return -(int32_
 static inline uint32_t node_at(int32_t at) { return (uint32_t)(-at - 16) / 2; }
 static inline bool accepts_at(int32_t at) { return (-at - 16) % 2; }
 
+typedef struct standing {
+    plain_run plain; /* what can be passed over there; its `longest` alone matters */
+    int32_t place;
+} standing;
+
 /* One walk of a trie together with the automaton. */
 typedef struct walk {
     mask_cache *c;
@@ -20,7 +25,7 @@ typedef struct walk {
     uint32_t *exits;
     size_t n_exits, cap_exits, left;
     bool want_exits;
-    int32_t at[DEEPEST + 1]; /* by depth */
+    struct standing *at; /* by depth; the cache's */
 } walk;
 
 static int32_t place_of(automaton *a, uint32_t node) {
@@ -65,13 +70,79 @@ static void allow_tokens(walk *w, uint32_t from, uint32_t to) {
     for (uint32_t k = w->t->first[from]; k < w->t->first[to]; k++) w->bits[w->t->ids[k] / 64] |= 1ull << (w->t->ids[k] % 64);
 }
 
-/* Trie nodes from..to-1, whose parents' states are in w->at. Neighbouring nodes that live are allowed together: whether a token ends
+/* What a place takes without looking. Where ends of the rule are wanted, none may lie within: silent runs of one item alone. Else the
+ * run of any item will do; which one is the best is told by the first few. */
+static plain_run plain_at(const walk *w, int32_t at) {
+    plain_run best = { 0 };
+    if (at < 0) best = *plain_run_of(w->c->plain, w->a->p, node_at(at));
+    const pda_state *s = at < 0 ? NULL : &w->a->states[at];
+    for (uint32_t i = 0; s && i < s->n_items && i < MANY_EDGES && (s->n_items == 1 || !w->want_exits); i++) {
+        const plain_run *r = plain_run_of(w->c->plain, w->a->p, w->a->items[s->items + i].node);
+        if (__builtin_popcountll(r->classes) > __builtin_popcountll(best.classes)) best = *r;
+    }
+    if (w->want_exits) best.longest = best.silent;
+    return best;
+}
+
+static void stand(walk *w, unsigned depth, int32_t at) { w->at[depth] = (standing){ plain_at(w, at), at }; }
+
+static bool walk_nodes(walk *w, uint32_t from, uint32_t to);
+
+/* Whether no text from node i on, all of it plain, is longer than the run that begins there. */
+static bool fits(const token_trie *t, uint32_t i, const plain_run *r) { return r->longest == PLAIN_ENDLESS || (t->most[i] < 255 && t->most[i] - t->nth[i] < r->longest); }
+
+/* The last character of the run that begins with node i, counted as the trie counts; 0: not told, or there is nothing to gain. */
+static unsigned run_ends(const walk *w, uint32_t i, const standing *s) {
+    unsigned last = w->t->nth[i] + s->plain.silent - 1u;
+    return s->place < 0 && s->plain.silent && w->t->end[i] > i + 1 && last < 255 ? last : 0;
+}
+
+/* Node i and what is below: plain, but longer than the run, which ends with character `last`. There the walk goes on from the node that
+ * the run leads to. */
+static bool walk_stretch(walk *w, uint32_t i, standing s, unsigned last) {
+    const token_trie *t = w->t;
+    uint32_t node = node_at(s.place), end = t->end[i], living = i;
+    size_t looked = 0;
+    for (unsigned n = 0; n < s.plain.silent; n++) node = plain_run_of(w->c->plain, w->a->p, node)->next;
+    int32_t place = place_of(w->a, node);
+    if (place == STATE_NONE) return false;
+    standing over = { plain_at(w, place), place };
+    for (; i < end; looked++) {
+        if (t->most[i] <= last) i = t->end[i];
+        else if (t->nth[i] <= last) i++;
+        else {
+            allow_tokens(w, living, i);
+            w->at[t->depth[i] - 1] = over;
+            if (step(w, place, t->byte[i]) != STATE_DEAD && !walk_nodes(w, i, t->end[i])) return false;
+            living = i = t->end[i];
+        }
+    }
+    allow_tokens(w, living, end);
+    if (w->left <= looked) return false;
+    w->left -= looked;
+    return true;
+}
+
+/* Trie nodes from..to-1, on whose parents the walk stands. Neighbouring nodes that live are allowed together: whether a token ends
  * at one of them is not to be guessed. */
 static bool walk_nodes(walk *w, uint32_t from, uint32_t to) {
     const token_trie *t = w->t;
     uint32_t living = from;
     for (uint32_t i = from; i < to;) {
-        int32_t at = step(w, w->at[t->depth[i] - 1], t->byte[i]);
+        standing *s = &w->at[t->depth[i] - 1];
+        bool plain = !(t->classes[i] & ~s->plain.classes);
+        unsigned last = plain ? run_ends(w, i, s) : 0;
+        if (plain && fits(t, i, &s->plain)) {
+            i = t->end[i];
+            continue;
+        }
+        if (last) {
+            allow_tokens(w, living, i);
+            if (!walk_stretch(w, i, *s, last)) return false;
+            living = i = t->end[i];
+            continue;
+        }
+        int32_t at = step(w, s->place, t->byte[i]);
         if (at == STATE_DEAD) {
             allow_tokens(w, living, i);
             living = i = t->end[i];
@@ -80,8 +151,10 @@ static bool walk_nodes(walk *w, uint32_t from, uint32_t to) {
         size_t weight = at == STATE_NONE ? w->left : weight_of(w->a, at);
         if (w->left <= weight) return false;
         w->left -= weight;
-        w->at[t->depth[i]] = at;
-        if (w->want_exits && may_end(w->a, at) && t->end[i] > i + 1) note_exit(w, i);
+        if (t->end[i] > i + 1) {
+            if (w->want_exits && may_end(w->a, at)) note_exit(w, i);
+            stand(w, t->depth[i], at);
+        }
         i++;
     }
     allow_tokens(w, living, to);
@@ -89,7 +162,7 @@ static bool walk_nodes(walk *w, uint32_t from, uint32_t to) {
 }
 
 static bool walk_all(walk *w, int32_t at) {
-    w->at[0] = at;
+    stand(w, 0, at);
     return walk_nodes(w, 0, (uint32_t)w->t->n);
 }
 
@@ -111,7 +184,7 @@ static void keep_few(node_mask *m, size_t words, size_t n) {
 
 static node_mask *make_node_mask(mask_cache *c, automaton *a, uint32_t node) {
     node_mask *m = mem_must(1, sizeof *m);
-    walk w = { .c = c, .a = a, .t = vocabulary_trie(c->v, false), .left = WALK_LIMIT, .want_exits = true };
+    walk w = { .c = c, .a = a, .t = vocabulary_trie(c->v, false), .at = c->at, .left = WALK_LIMIT, .want_exits = true };
     int32_t at = place_of(a, node);
     w.bits = m->bits = mem_must(c->words, sizeof *m->bits);
     m->refused = at == STATE_NONE || !walk_all(&w, at);
@@ -141,6 +214,8 @@ void mask_cache_init(mask_cache *c, const vocabulary *v, const program *p) {
     *c = (mask_cache){ .v = v, .words = (vocabulary_n_tokens(v) + 63) / 64, .n_nodes = p->n_nodes };
     c->nodes = mem_must(p->n_nodes, sizeof *c->nodes);
     c->jumps = mem_must(p->n_nodes, sizeof *c->jumps);
+    c->plain = mem_must(p->n_nodes, sizeof *c->plain);
+    c->at = mem_must(DEEPEST + 1, sizeof *c->at);
 }
 
 void mask_cache_forget(mask_cache *c) {
@@ -157,6 +232,8 @@ void mask_cache_free(mask_cache *c) {
     if (c->nodes) mask_cache_forget(c);
     free(c->nodes);
     free(c->jumps);
+    free(c->plain);
+    free(c->at);
     *c = (mask_cache){ 0 };
 }
 
@@ -171,7 +248,7 @@ static bool walk_exits(walk *w, const node_mask *m, int32_t then) {
     if (!w->a->states[then].n_items) return true; /* nothing can follow */
     for (size_t i = 0; i < m->n_exits; i++) {
         uint32_t node = m->exits[i];
-        w->at[w->t->depth[node]] = then;
+        stand(w, w->t->depth[node], then);
         if (!walk_nodes(w, node + 1, w->t->end[node])) return false;
     }
     return true;
@@ -179,7 +256,7 @@ static bool walk_exits(walk *w, const node_mask *m, int32_t then) {
 
 bool mask_fill(mask_cache *c, automaton *a, int32_t state, bool first, uint64_t *bits) {
     const token_trie *running = vocabulary_trie(c->v, false), *begins = vocabulary_trie(c->v, first);
-    walk w = { .c = c, .a = a, .t = begins, .bits = bits, .left = WALK_LIMIT };
+    walk w = { .c = c, .a = a, .t = begins, .bits = bits, .at = c->at, .left = WALK_LIMIT };
     if (begins != running) return walk_all(&w, state);
     for (uint32_t i = 0; i < a->states[state].n_items; i++) {
         pda_item item = a->items[a->states[state].items + i];

@@ -3,6 +3,7 @@
 #ifndef PINGTI_GRAMMAR_MASK_H
 #define PINGTI_GRAMMAR_MASK_H
 #include "grammar/automaton.h"
+#include "grammar/plain.h"
 #include "grammar/vocabulary.h"
 
 typedef struct node_mask {
@@ -18,6 +19,8 @@ typedef struct mask_cache {
     size_t words, n_nodes;
     node_mask **nodes;  /* [n_nodes] */
     int32_t **jumps;    /* [n_nodes] where each byte leads from a node with many edges (mask.c); NULL: not made */
+    plain_run *plain;   /* [n_nodes] */
+    struct standing *at; /* of the walk under way */
     size_t n_masks, bytes;
 } mask_cache;
 

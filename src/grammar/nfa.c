@@ -77,6 +77,7 @@ static int by_value(const void *a, const void *b) {
 /* The deterministic state of s->set[0..n). */
 static uint32_t intern(subsets *s, size_t n) {
     int64_t id;
+    s->a->w->since_clock += (unsigned)(n / 16); /* large sets take their time: the clock is looked at sooner */
     if (n) qsort(s->set, n, sizeof *s->set, by_value);
     if (map_get(s->known, (const char *)s->set, n * sizeof *s->set, &id)) return (uint32_t)id;
     if (!effort_spend(s->a->w, 1)) return 0;

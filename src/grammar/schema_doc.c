@@ -186,7 +186,11 @@ static bool known_dialect(const schema_doc *d) {
     const char *s = json_is_object(d->root) ? json_string_value(json_object_get(d->root, "$schema")) : NULL;
     for (size_t i = 0; s && i < sizeof known / sizeof *known; i++)
         if (strstr(s, known[i])) return true;
-    return !s || schema_doc_refuse(d, d->root, "$schema", "the dialects understood are draft 2020-12, 2019-09, 07 and 06 of json-schema.org");
+    if (!s) return true;
+    complain(d, d->root, ERR_UNSUPPORTED, "$schema", ", which names a dialect that is not known", NULL);
+    err_expected(d->w->e, "draft 2020-12, 2019-09, 07 or 06 of json-schema.org");
+    err_got(d->w->e, "%.200s", s);
+    return false;
 }
 
 bool schema_doc_open(schema_doc *d, const char *text, size_t n, effort *w) {
@@ -273,6 +277,12 @@ static const json_t *within_resource(const schema_doc *d, uint32_t resource, con
     return found ? d->parts[part].json : NULL;
 }
 
+static void is_outside(const schema_doc *d, const json_t *from, const char *keyword, const char *uri) {
+    if (d->w->failed) return;
+    complain(d, from, ERR_UNSUPPORTED, keyword, ", which names a document that is not in the schema", "nothing is fetched: put that document into $defs, with its $id");
+    err_got(d->w->e, "%.200s", uri);
+}
+
 const json_t *schema_doc_resolve(schema_doc *d, const json_t *from, const char *keyword, const char *ref, const char **dynamic) {
     const schema_part *p = schema_doc_part(d, from);
     buf uri = { 0 }, fragment = { 0 };
@@ -284,7 +294,7 @@ const json_t *schema_doc_resolve(schema_doc *d, const json_t *from, const char *
     int64_t resource = n ? find_resource(d, buf_str(&uri)) : p ? (int64_t)p->resource : 0;
     if (resource >= 0) found = within_resource(d, (uint32_t)resource, buf_str(&fragment));
     if (found && fragment.len && fragment.data[0] != '/' && schema_doc_dynamic(d, (uint32_t)resource, fragment.data)) *dynamic = keep(d, fragment.data, fragment.len);
-    if (resource < 0) schema_doc_refuse(d, from, keyword, "it names a document outside the schema, and nothing is fetched: put it into $defs");
+    if (resource < 0) is_outside(d, from, keyword, buf_str(&uri));
     else if (!found) schema_doc_invalid(d, from, keyword, "a place that exists in the schema");
     buf_free(&uri);
     buf_free(&fragment);

@@ -27,15 +27,28 @@ const domain *domain_with_objects(translation *t, const domain *d, const object_
     return c;
 }
 
-/* A growing list of cases of either kind. */
+/* A growing list of cases of either kind. within: whether every value of one is one of another, as far as that is plain to see; then
+ * the other alone is kept. */
 typedef struct cases {
     const void **items;
     size_t n, cap;
+    bool (*within)(const void *one, const void *other);
 } cases;
+
+static bool is_covered(cases *c, const void *one) {
+    size_t n = 0;
+    if (!c->within) return false;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->within(one, c->items[i])) return true;
+    for (size_t i = 0; i < c->n; i++)
+        if (!c->within(c->items[i], one)) c->items[n++] = c->items[i];
+    c->n = n;
+    return false;
+}
 
 static bool put_case(translation *t, cases *c, const void *one) {
     if (t->w->failed) return false;
-    if (!one) return true; /* no value is like that */
+    if (!one || is_covered(c, one)) return true; /* no value is like that, or none that is not there */
     if (c->n == MAX_CASES) {
         err_set(t->w->e, ERR_LIMIT, "the schema combines too many alternatives");
         err_expected(t->w->e, "at most %d cases of one value", MAX_CASES);
@@ -165,6 +178,33 @@ static const name_rule *both_lists(translation *t, const name_rule *a, size_t n,
     return all;
 }
 
+/* ---- objects that are also of another case ---- */
+
+static bool prop_within(const object_case *c, const object_prop *q) {
+    const object_prop *p = find_prop((object_prop *)(uintptr_t)c->props, c->n_props, q);
+    if (q->presence == PROP_FORBIDDEN) return p && p->presence == PROP_FORBIDDEN;
+    if (q->presence == PROP_REQUIRED && (!p || p->presence != PROP_REQUIRED)) return false;
+    return q->value == TERM_ALL || (p && (p->presence == PROP_FORBIDDEN || p->value == q->value));
+}
+
+static bool has_rule(const name_rule *list, size_t n, const name_rule *r) {
+    for (size_t i = 0; i < n; i++)
+        if (list[i].value == r->value && (list[i].names == r->names || lang_equal(list[i].names, r->names))) return true;
+    return false;
+}
+
+static bool object_within(const void *one, const void *other) {
+    const object_case *a = one, *b = other;
+    if (a->min < b->min || a->max > b->max) return false;
+    for (size_t i = 0; i < b->n_props; i++)
+        if (!prop_within(a, &b->props[i])) return false;
+    for (size_t i = 0; i < b->n_rules; i++)
+        if (b->rules[i].value != TERM_ALL && !has_rule(a->rules, a->n_rules, &b->rules[i])) return false;
+    for (size_t i = 0; i < b->n_some; i++)
+        if (!has_rule(a->some, a->n_some, &b->some[i])) return false;
+    return a->seen == b->seen || lang_equal(a->seen, b->seen);
+}
+
 static const object_case *object_and(translation *t, const object_case *a, const object_case *b) {
     object_case c = { .min = a->min > b->min ? a->min : b->min, .max = a->max < b->max ? a->max : b->max, .n_rules = a->n_rules + b->n_rules,
                       .n_some = a->n_some + b->n_some, .seen = a->seen == b->seen ? a->seen : lang_or(t->w, a->seen, b->seen),
@@ -247,7 +287,7 @@ const domain *domain_and(translation *t, const domain *a, const domain *b) {
     if (!a || !b) return NULL;
     if (a == b || b == t->everything) return a;
     if (a == t->everything) return b;
-    cases arrays = { 0 }, objects = { 0 };
+    cases arrays = { 0 }, objects = { .within = object_within };
     domain c = { .scalars = a->scalars & b->scalars, .numbers = a->numbers == b->numbers ? a->numbers : lang_and(t->w, a->numbers, b->numbers),
                  .strings = a->strings == b->strings ? a->strings : lang_and(t->w, a->strings, b->strings) };
     bool ok = cross(t, (const void *const *)a->arrays, a->n_arrays, (const void *const *)b->arrays, b->n_arrays, array_and_any, &arrays) &&
@@ -272,7 +312,7 @@ const domain *domain_or(translation *t, const domain *a, const domain *b) {
     if (!a || !b) return NULL;
     if (a == b || b == t->nothing) return a;
     if (a == t->nothing) return b;
-    cases arrays = { 0 }, objects = { 0 };
+    cases arrays = { 0 }, objects = { .within = object_within };
     domain c = { .scalars = a->scalars | b->scalars, .numbers = a->numbers == b->numbers ? a->numbers : lang_or(t->w, a->numbers, b->numbers),
                  .strings = a->strings == b->strings ? a->strings : lang_or(t->w, a->strings, b->strings) };
     bool ok = append(t, (const void *const *)a->arrays, a->n_arrays, &arrays) && append(t, (const void *const *)b->arrays, b->n_arrays, &arrays) &&
@@ -300,7 +340,7 @@ static bool deny_arrays(translation *t, const domain *a, cases *all) {
 static bool deny_objects(translation *t, const domain *a, cases *all) {
     bool ok = put_object(t, all, object_any(t));
     for (size_t i = 0; i < a->n_objects && ok; i++) {
-        cases other = { 0 }, both = { 0 };
+        cases other = { .within = object_within }, both = { .within = object_within };
         ok = object_not(t, a->objects[i], &other) && cross(t, all->items, all->n, other.items, other.n, object_and_any, &both);
         free(other.items);
         free(all->items);
@@ -313,7 +353,7 @@ const domain *domain_not(translation *t, const domain *a) {
     if (!a) return NULL;
     if (a == t->everything) return t->nothing;
     if (a == t->nothing) return t->everything;
-    cases arrays = { 0 }, objects = { 0 };
+    cases arrays = { 0 }, objects = { .within = object_within };
     domain c = { .scalars = a->scalars ^ VALUE_SCALARS, .numbers = lang_minus(t->w, t->all_numbers, a->numbers), .strings = lang_minus(t->w, t->all_text, a->strings) };
     bool ok = deny_arrays(t, a, &arrays) && deny_objects(t, a, &objects);
     c.n_arrays = arrays.n;

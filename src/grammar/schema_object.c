@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "grammar/ecma.h"
 #include "grammar/schema_graph.h"
+#include <stdio.h>
 #include <string.h>
 
 static bool is_schema(const json_t *v) { return json_is_object(v) || json_is_boolean(v); }
@@ -174,13 +175,14 @@ const domain *schema_unseen_properties(translation *t, const domain *d, term val
 
 /* ---- the rule ---- */
 
-enum { MAX_REGIONS = 32, MAX_SOME = 6 };
+enum { MAX_REGIONS = 32, MAX_SOME = 6, FEW_GROUPS = 9, CHEAP = 3 };
 
 /* Names that the same rules speak of. */
 typedef struct region {
     const lang *names;
     term value;
     uint32_t some; /* which of the case's `some` speak of them */
+    const syn *written;
 } region;
 
 typedef struct object_key {
@@ -217,7 +219,7 @@ static bool divide(object_graph *o, const name_rule *r, uint32_t some) {
         if (!out) return false;
         if (!lang_is_empty(out)) {
             if (o->n_regions == MAX_REGIONS) return too_many(t, "overlapping patternProperties", MAX_REGIONS);
-            o->regions[o->n_regions++] = (region){ out, x->value, x->some };
+            o->regions[o->n_regions++] = (region){ .names = out, .value = x->value, .some = x->some };
         }
         x->names = in;
         if (some) x->some |= some;
@@ -231,7 +233,7 @@ static bool find_regions(object_graph *o) {
     const lang *others = t->all_text;
     for (size_t i = 0; i < o->c->n_props; i++) others = lang_minus(t->w, others, schema_name(t, o->c->props[i].name, o->c->props[i].n));
     if (!others) return false;
-    o->regions[0] = (region){ others, TERM_ALL, 0 };
+    o->regions[0] = (region){ .names = others, .value = TERM_ALL };
     o->n_regions = !lang_is_empty(others);
     for (size_t i = 0; i < o->c->n_rules; i++)
         if (!divide(o, &o->c->rules[i], 0)) return false;
@@ -241,6 +243,63 @@ static bool find_regions(object_graph *o) {
     for (size_t i = 0; i < o->n_regions; i++)
         if (!term_is_empty(t, o->regions[i].value)) o->regions[n++] = o->regions[i];
     o->n_regions = n;
+    return !t->w->failed;
+}
+
+/* Names whose first character lies in a range. */
+static const lang *beginning(translation *t, uint32_t lo, uint32_t hi) {
+    nfa a = { .w = t->w };
+    uint32_t from = nfa_state(&a), rest = nfa_state(&a), end = nfa_state(&a);
+    nfa_put(&a, from, lo, hi, rest);
+    nfa_put(&a, rest, 0, LANG_LAST, rest);
+    nfa_skip(&a, rest, end);
+    const lang *l = lang_of_nfa(&a, from, end);
+    nfa_free(&a);
+    return lang_and(t->w, l, t->all_text);
+}
+
+/* A region becomes several, apart by how their names begin: each letter of `begins` begins a group. */
+static bool spread(object_graph *o, size_t i, const char *begins) {
+    translation *t = o->g.t;
+    for (; *begins; begins++) {
+        region *x = &o->regions[i];
+        const lang *group = beginning(t, (uint32_t)begins[0], begins[1] ? (uint32_t)begins[1] - 1 : LANG_LAST);
+        const lang *in = lang_and(t->w, x->names, group), *out = lang_minus(t->w, x->names, group);
+        if (!in || !out) return false;
+        if (lang_is_empty(in) || lang_is_empty(out)) continue;
+        if (o->n_regions == MAX_REGIONS) return true;
+        o->regions[o->n_regions++] = (region){ .names = in, .value = x->value, .some = x->some };
+        x->names = out;
+    }
+    return true;
+}
+
+static size_t named_at_most(const object_case *c) {
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_props; i++) n += c->props[i].presence != PROP_FORBIDDEN;
+    return n;
+}
+
+/* That names differ is certain of those in the schema, and of two in different regions: where more have to, there are more regions. */
+static bool spread_regions(object_graph *o) {
+    size_t named = named_at_most(o->c), need = o->c->min > named ? o->c->min - named : 0;
+    bool many = need <= CHEAP; /* of all groups, every set of fewer than `need` is a state */
+    for (size_t i = 0, n = o->n_regions; i < n && o->n_regions < need; i++)
+        if (!spread(o, i, many ? "abcdefghilmnprst" : "acdfimps")) return false;
+    return true;
+}
+
+/* The names of each region as text; of many regions as rules, since they are named in many places. */
+static bool write_regions(object_graph *o) {
+    translation *t = o->g.t;
+    for (size_t i = 0; i < o->n_regions; i++) {
+        region *r = &o->regions[i];
+        r->written = rule_of_strings(t, r->names);
+        if (o->n_regions < FEW_GROUPS || !r->written) continue;
+        uint32_t rule = syntax_rule(t->out, "(a name)");
+        t->out->rules[rule].body = r->written;
+        r->written = syn_ref(t->w, rule);
+    }
     return !t->w->failed;
 }
 
@@ -299,6 +358,8 @@ static void named_edges(object_graph *o, uint32_t state, const object_key *key) 
     member_edges(o, state, key->begun, written_name(t, p), value, may, &next, &next);
 }
 
+static bool has_enough(const object_case *c, const object_key *key) { return (size_t)key->named + (size_t)__builtin_popcount(key->used) >= c->min; }
+
 static void other_edges(object_graph *o, uint32_t state, const object_key *key) {
     bool bounded = o->c->max != UNBOUNDED;
     if (bounded && (size_t)key->named + key->others >= o->c->max) return;
@@ -308,10 +369,11 @@ static void other_edges(object_graph *o, uint32_t state, const object_key *key) 
         if (key->closed >> i & 1) continue;
         next.begun = 1;
         if (bounded) next.others++;
-        if (o->c->min) next.used |= 1u << i;
+        if (!has_enough(o->c, key)) next.used |= 1u << i;
+        if (has_enough(o->c, &next)) next.used = UINT32_MAX;
         object_key last = next;
         last.closed |= 1u << i;
-        member_edges(o, state, key->begun, rule_of_strings(o->g.t, r->names), r->value, r->some & ~key->done, &next, &last);
+        member_edges(o, state, key->begun, r->written, r->value, r->some & ~key->done, &next, &last);
     }
 }
 
@@ -323,16 +385,16 @@ static void object_edges(object_graph *o, uint32_t state) {
         return;
     }
     const syn *close[] = { o->g.t->gap, syn_text(o->g.t->w, "}") };
-    bool enough = (size_t)key.named + (size_t)__builtin_popcount(key.used) >= o->c->min && key.done == (1u << o->c->n_some) - 1;
+    bool enough = has_enough(o->c, &key) && key.done == (1u << o->c->n_some) - 1;
     if (enough && close[0] && close[1]) graph_edge(&o->g, state, syn_list(o->g.t->w, SYN_SEQ, close, 2), GRAPH_END);
     other_edges(o, state, &key);
 }
 
 static bool can_count(object_graph *o) {
-    size_t most = o->n_regions;
-    for (size_t i = 0; i < o->c->n_props; i++) most += o->c->props[i].presence != PROP_FORBIDDEN;
-    if (most >= o->c->min || !o->n_regions) return true;
-    return schema_doc_refuse(&o->g.t->doc, o->c->counted, "minProperties", "so many different names can only be asked for when the schema names the properties");
+    if (named_at_most(o->c) + o->n_regions >= o->c->min || !o->n_regions) return true;
+    char why[160];
+    snprintf(why, sizeof why, "beyond the properties that the schema names, at most %d different names can be asked for", FEW_GROUPS);
+    return schema_doc_refuse(&o->g.t->doc, o->c->counted, "minProperties", why);
 }
 
 const syn *rule_of_object(translation *t, const object_case *c) {
@@ -340,7 +402,7 @@ const syn *rule_of_object(translation *t, const object_case *c) {
     object_key start = { 0 };
     if (c->n_some > MAX_SOME) return too_many(t, "properties that some alternative demands", MAX_SOME), NULL;
     graph_open(&o.g, t, sizeof start);
-    if (find_regions(&o) && can_count(&o)) {
+    if (find_regions(&o) && spread_regions(&o) && can_count(&o) && write_regions(&o)) {
         graph_edge(&o.g, GRAPH_START, syn_text(t->w, "{"), graph_state(&o.g, &start));
         for (uint32_t s = GRAPH_FIRST; s < o.g.n && !t->w->failed; s++) object_edges(&o, s);
     }

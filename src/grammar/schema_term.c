@@ -103,6 +103,7 @@ const domain *term_domain(translation *t, term a, bool seen) {
     if (t->terms[a].domain[seen]) return t->terms[a].domain[seen];
     if (t->terms[a].busy) return too_deep(t, "refers to itself without end");
     if (t->depth >= MAX_EXPANSION) return too_deep(t, "refers from one place to the next too often");
+    if (!effort_spend(t->w, 1)) return NULL; /* what lies too deep is not remembered: probing may come here again and again */
     t->depth++;
     t->terms[a].busy = true;
     const domain *d = expand(t, a, seen);

@@ -1,5 +1,6 @@
 #include "grammar/vocabulary.h"
 #include "base/mem.h"
+#include "grammar/plain.h"
 #include <stdatomic.h>
 #include <string.h>
 
@@ -64,7 +65,10 @@ static bool trie_alloc(token_trie *t, size_t nodes, size_t ids, err *e) {
     t->end = mem_array(nodes, sizeof *t->end, e);
     t->first = mem_array(nodes + 1, sizeof *t->first, e);
     t->ids = mem_array(ids, sizeof *t->ids, e);
-    return t->byte && t->depth && t->end && t->first && t->ids;
+    t->classes = mem_array(nodes, sizeof *t->classes, e);
+    t->nth = mem_array(nodes, sizeof *t->nth, e);
+    t->most = mem_array(nodes, sizeof *t->most, e);
+    return t->byte && t->depth && t->end && t->first && t->ids && t->classes && t->nth && t->most;
 }
 
 static void trie_free(token_trie *t) {
@@ -73,6 +77,28 @@ static void trie_free(token_trie *t) {
     free(t->end);
     free(t->first);
     free(t->ids);
+    free(t->classes);
+    free(t->nth);
+    free(t->most);
+}
+
+/* What each node's texts consist of: its own byte, as read from the beginning of the token, and what comes below it. */
+static void trie_classify(token_trie *t) {
+    plain_reader at[LONGEST_TOKEN + 1] = { { 0 } };
+    uint8_t nth[LONGEST_TOKEN + 1] = { 0 };
+    for (uint32_t i = 0; i < t->n; i++) {
+        unsigned depth = t->depth[i];
+        at[depth] = at[depth - 1];
+        t->classes[i] = plain_read(&at[depth], t->byte[i]);
+        t->nth[i] = nth[depth] = (uint8_t)(nth[depth - 1] + (nth[depth - 1] < 255 && !(t->classes[i] & PLAIN_INSIDE)));
+    }
+    for (uint32_t i = (uint32_t)t->n; i-- > 0;) {
+        t->most[i] = t->nth[i];
+        for (uint32_t k = i + 1; k < t->end[i]; k = t->end[k]) {
+            t->classes[i] |= t->classes[k] & ~PLAIN_INSIDE;
+            if (t->most[k] > t->most[i]) t->most[i] = t->most[k];
+        }
+    }
 }
 
 /* Sorted spellings are the preorder of their trie: each adds the nodes beyond what it shares with the one before. */
@@ -95,6 +121,7 @@ static bool trie_build(token_trie *t, const spelling *s, size_t n, err *e) {
     }
     for (; depth > 0; depth--) t->end[open[depth]] = (uint32_t)t->n;
     t->first[t->n] = (uint32_t)t->n_ids;
+    trie_classify(t);
     return true;
 }
 

@@ -5,11 +5,14 @@
 #include "text/tokenizer.h"
 
 /* Nodes in preorder, the root left out: node i has byte[i] at depth[i] (from 1), its subtree is i+1 .. end[i]-1.
- * Tokens that end there: ids[first[i]] .. ids[first[i+1]-1]. */
+ * Tokens that end there: ids[first[i]] .. ids[first[i+1]-1]. classes: of the characters in the texts from node i on, its byte included
+ * (plain.h). nth: how many characters have begun up to there; most: up to the end of any token below (255: that many or more). */
 typedef struct token_trie {
     uint8_t *byte;
     uint16_t *depth;
     uint32_t *end, *first; /* first has n+1 */
+    uint64_t *classes;
+    uint8_t *nth, *most;
     int32_t *ids;
     size_t n, n_ids;
 } token_trie;

@@ -31,13 +31,31 @@ static bool draw_allowed(request *r, const float *logits, size_t n_vocab, size_t
     return grammar_state_advance(r->grammar, out->id, &r->error);
 }
 
+static bool is_stop(const request *r, int32_t id) {
+    for (size_t i = 0; i < r->options.n_stop_ids && !r->options.ignore_stop; i++)
+        if (r->stop_ids[i] == id) return true;
+    return false;
+}
+
+/* A token of the model's thinking: nothing is demanded of it but that the answer does not end there. */
+static bool think_on(request *r, int32_t id) {
+    reasoning_step step = reasoning_put(&r->thinking, grammar_vocabulary(r->options.grammar), id);
+    if (step == REASONING_ENDS) r->grammar = r->waiting, r->waiting = NULL;
+    if (step == REASONING_ENDS) return true;
+    if (step == REASONING_ENDS_WITHIN) return err_set(&r->error, ERR_FORMAT, "the token that ends the model's thinking goes on with other text, which no grammar was asked about");
+    if (!is_stop(r, id)) return true;
+    return err_set(&r->error, ERR_FORMAT, "the model ended its answer while it was thinking: nothing follows the grammar") ||
+           err_hint(&r->error, "ask again with another seed, or a template that does not make the model think");
+}
+
 bool constrain_token(request *r, const float *logits, size_t n_vocab, size_t n_known, const int32_t *tokens, size_t n, sample_scratch *scratch,
                      sampled *out) {
     if (r->grammar) return draw_allowed(r, logits, n_vocab, n_known, tokens, n, scratch, out);
     scratch->allowed = n == r->options.n_prompt ? r->first_allowed : NULL;
     *out = sample_token(&r->options.sample, &r->sampler, logits, n_vocab, n_known, tokens, n, r->options.n_prompt, scratch);
     scratch->allowed = NULL;
-    return out->id != SAMPLE_NOTHING || was_forbidden(r, &r->error);
+    if (out->id == SAMPLE_NOTHING) return was_forbidden(r, &r->error);
+    return !r->waiting || think_on(r, out->id);
 }
 
 bool constrain_is_over(const request *r) { return r->grammar && grammar_state_is_over(r->grammar); }

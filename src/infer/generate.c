@@ -85,10 +85,11 @@ static void read_answer(const llm *l, const generate_options *o, request *r, tex
 }
 
 /* What the options say by text becomes tokens. false with an error; the caller lets go of both. */
-static bool prepare(llm *l, const generate_options *o, request_options *ro, heal *h, err *e) {
+static bool prepare(llm *l, const generate_options *o, request_options *ro, heal *h, const reasoning *thinking, err *e) {
     const char *const *breakers = o->n_dry_breakers ? o->dry_breakers : dry_default_breakers;
     size_t n = o->n_dry_breakers ? o->n_dry_breakers : sizeof dry_default_breakers / sizeof *dry_default_breakers;
     if (ro->sample.dry.multiplier > 0 && !ro->sample.dry.breakers && !(ro->sample.dry.breakers = dry_breakers_new(l->tokenizer, breakers, n, e))) return false;
+    if (o->grammar && reasoning_is_open(l->tokenizer, o->prompt, o->n_prompt)) ro->thinking = thinking;
     if (o->heal && o->grammar) return err_set(e, ERR_USAGE, "an answer cannot both heal the prompt's last token and follow a grammar");
     if (!o->heal || !heal_prompt(h, l->tokenizer, o->prompt, o->n_prompt)) return true;
     ro->n_prompt--;
@@ -116,7 +117,8 @@ bool llm_generate(llm *l, const generate_options *o, generate_result *result, er
     request_options ro = { .prompt = o->prompt, .n_prompt = o->n_prompt, .max_tokens = o->max_tokens, .sample = o->sample,
                            .stop_ids = l->stop_ids, .n_stop_ids = l->n_stop_ids, .ignore_stop = o->ignore_stop, .no_prefix_cache = o->no_prefix_cache, .grammar = o->grammar };
     heal h = { 0 };
-    bool ok = prepare(l, o, &ro, &h, e) && run(l, o, &ro, h.n_bytes, result, e);
+    reasoning thinking = reasoning_begin(l->tokenizer);
+    bool ok = prepare(l, o, &ro, &h, &thinking, e) && run(l, o, &ro, h.n_bytes, result, e);
     if (ro.sample.dry.breakers != o->sample.dry.breakers) dry_breakers_unref(ro.sample.dry.breakers);
     heal_free(&h);
     return ok;

@@ -19,7 +19,9 @@ request *request_new(const request_options *o) {
     dry_breakers_ref(o->sample.dry.breakers);
     r->options.first_allowed = r->first_allowed = copy(o->first_allowed, o->n_first_allowed, sizeof *o->first_allowed);
     r->options.tenant = r->tenant = copy(o->tenant, o->tenant_len, 1);
-    r->grammar = o->grammar ? grammar_state_new(o->grammar) : NULL;
+    grammar_state *s = o->grammar ? grammar_state_new(o->grammar) : NULL;
+    if (s && o->thinking) r->waiting = s, r->thinking = *o->thinking;
+    else r->grammar = s;
     r->usage.prompt_tokens = o->n_prompt;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->more, NULL);
@@ -37,6 +39,7 @@ void request_unref(request *r) {
     dry_breakers_unref(r->options.sample.dry.breakers);
     free(r->tenant);
     grammar_state_free(r->grammar);
+    grammar_state_free(r->waiting);
     free(r);
 }
 

@@ -3,6 +3,7 @@
 #ifndef PINGTI_INFER_REQUEST_H
 #define PINGTI_INFER_REQUEST_H
 #include "grammar/grammar.h"
+#include "infer/reasoning.h"
 #include "infer/sample.h"
 #include <stdatomic.h>
 
@@ -24,6 +25,7 @@ typedef struct request_options {
     size_t n_stop_ids;
     bool ignore_stop;        /* stop_ids do not end it (benchmarks) */
     grammar *grammar;        /* what the answer must follow, or NULL; counted. Its end tokens should be stop_ids */
+    const reasoning *thinking; /* the prompt leaves a model's thinking open: the grammar holds from its end on; copied. NULL: from the beginning */
     const uint64_t *first_allowed; /* which tokens the answer may begin with, bit id%64 of [id/64], or NULL; copied; not with a grammar */
     size_t n_first_allowed;  /* words */
     const void *tenant;      /* isolates shared prefixes; copied */

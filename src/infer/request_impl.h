@@ -16,7 +16,9 @@ struct request {
     logit_bias *bias;
     uint64_t *first_allowed;
     void *tenant;
-    grammar_state *grammar;          /* where the answer stands in it; NULL: none */
+    grammar_state *grammar;          /* where the answer stands in it; NULL: none, or not yet */
+    grammar_state *waiting;          /* while the model thinks: what comes after that */
+    reasoning thinking;
     /* one producer, one consumer */
     sampled ring[REQUEST_RING];
     _Atomic size_t head, tail;       /* written, read */

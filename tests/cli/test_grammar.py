@@ -2,6 +2,7 @@
 import json
 import unittest
 
+import tiny_model
 from cli_case import CliCase
 
 
@@ -31,6 +32,16 @@ class Grammar(CliCase):
                                 (("--json-schema", '{"$ref":"http://elsewhere/"}'), "$ref"), (("--json-schema", "{"), "JSON"),
                                 (("--grammar", 'root ::= "a"', "--json-schema", "{}"), "either --grammar or --json-schema")):
             self.refused("run", "-m", self.model, *arguments, "hello", status=2 if "either" in said else 1, says=said)
+
+    def test_thinking_is_free(self):
+        """Where the template opens <think>, the rules hold from its end on (tests/unit/infer/test_grammar.c has answers that get there)."""
+        model = str(self.home / "think.gguf")
+        tiny_model.write(model, template=tiny_model.THINK)
+        arguments = ("-m", model, "-q", "--seed", "7", "--temp", "1", "-n", "12", "--grammar", 'root ::= "ok"')
+        whole = json.loads(self.answers("run", "--json", "--chat", *arguments, "hello"))
+        self.assertEqual((whole["finish"], whole["usage"]["generated_tokens"]), ("length", 12))
+        self.assertEqual(self.answers("run", *arguments, "hello"), "ok")
+        self.assertNotEqual(self.answers("chat", "--think", "on", *arguments, stdin=b"hi\n"), "ok\n")
 
     def test_chat_follows_it_too(self):
         self.assertEqual(self.answers("chat", "-m", self.model, "-q", "--grammar", 'root ::= "ok"', stdin=b"hi\nagain\n"), "ok\nok\n")

@@ -26,14 +26,7 @@ static void test_every_cut(void **state) {
     split("never closed", true, "never closed", "");
 }
 
-static void test_open_prompts(void **state) {
-    (void)state;
-    assert_true(think_is_open("<assistant><think>\n", 19));
-    assert_false(think_is_open("<think>\n\n</think>\n\n", 19));
-    assert_false(think_is_open("", 0));
-}
-
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cut), cmocka_unit_test(test_open_prompts) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cut) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

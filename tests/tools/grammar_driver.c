@@ -1,14 +1,15 @@
 /* Holds grammars against another implementation (tests/clients/grammar.py): reads one JSON object a line,
  *     {"schema": TEXT or "gbnf": TEXT, "times": 200, "most": 300, "texts": ["...", ...]}
  * and writes one a line: {"error": "..."}, or {"matches": [whether each text follows the grammar], "answers": [texts that were generated
- * to their end], "cut": how many were not ended within `most` tokens, "seconds": compiling}. Answers are generated at temperature 1. */
+ * to their end], "cut": how many were not ended within `most` tokens, "seconds": compiling}. Answers are generated at temperature 1,
+ * until `times` have come to their end, or MOST_DRAWS times as many were begun. */
 #include "infer/llm.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { AT_ONCE = 32 };
+enum { AT_ONCE = 32, MOST_DRAWS = 10 };
 
 typedef struct driver {
     llm *l;
@@ -44,11 +45,12 @@ static bool take(driver *d, request *r, json_t *answers, json_int_t *cut, err *e
 
 static bool generate(driver *d, grammar *g, size_t times, size_t most, json_t *answers, json_int_t *cut, err *e) {
     bool ok = true;
-    for (size_t from = 0; from < times && ok; from += AT_ONCE) {
+    for (size_t begun = 0; begun < MOST_DRAWS * times && json_array_size(answers) < times && ok;) {
         request *asked[AT_ONCE];
-        size_t n = 0;
-        while (n < AT_ONCE && from + n < times && (asked[n] = ask(d, g, most, e))) n++;
+        size_t n = 0, missing = times - json_array_size(answers);
+        while (n < AT_ONCE && n < missing && (asked[n] = ask(d, g, most, e))) n++;
         for (size_t i = 0; i < n; i++) ok &= take(d, asked[i], answers, cut, e);
+        begun += n;
         ok &= !e->code;
     }
     return ok;

@@ -28,6 +28,8 @@ static const char *const shapes[SCHEMAS] = {
 typedef struct times {
     double *us;
     size_t n;
+    double slowest; /* of them, and whose it was */
+    size_t whose;
 } times;
 
 static int by_value(const void *a, const void *b) {
@@ -62,6 +64,7 @@ static void write_texts(grammar *const *g, size_t tokens, times *t) {
         double began = effort_clock();
         if (!grammar_state_mask(s[k], bits, &e)) break;
         t->us[t->n++] = (effort_clock() - began) * 1e6;
+        if (t->us[t->n - 1] > t->slowest) t->slowest = t->us[t->n - 1], t->whose = k;
         for (size_t w = 0; w < words; w++) allowed += (size_t)__builtin_popcountll(bits[w]);
         size_t pick = (size_t)(rng_uniform(3, draws++, 0) * (double)allowed);
         int32_t id = allowed ? nth_allowed(bits, words, pick) : -1;
@@ -73,7 +76,7 @@ static void write_texts(grammar *const *g, size_t tokens, times *t) {
 
 static bool measure(vocabulary *v, size_t tokens, double prepare, const char *first, const char *again, err *e) {
     grammar *g[SCHEMAS] = { 0 };
-    times compile = { mem_must(SCHEMAS, sizeof(double)), 0 }, cold = { mem_must(tokens, sizeof(double)), 0 }, warm = { mem_must(tokens, sizeof(double)), 0 };
+    times compile = { .us = mem_must(SCHEMAS, sizeof(double)) }, cold = { .us = mem_must(tokens, sizeof(double)) }, warm = { .us = mem_must(tokens, sizeof(double)) };
     grammar_budget b = { .prepare = prepare };
     bool ok = true;
     for (size_t i = 0; i < SCHEMAS && ok; i++) {
@@ -85,6 +88,7 @@ static bool measure(vocabulary *v, size_t tokens, double prepare, const char *fi
         write_texts(g, tokens, &warm);
         print_times(prepare > 0 ? "compile, prepared" : "compile", &compile);
         print_times(first, &cold);
+        printf("  the largest: %s\n", shapes[cold.whose]);
         print_times(again, &warm);
     }
     for (size_t i = 0; i < SCHEMAS; i++) grammar_unref(g[i]);

@@ -55,6 +55,8 @@ static void wrong_ones_are_refused(void **state) {
         { "root ::= a\na ::= \"\" b \"x\"\nb ::= [y]? a | \"z\"", "begins with itself", "" },
         { "root ::= \"a\" root", "no text can satisfy the grammar", "" },
         { "root ::= []", "no text can satisfy the grammar", "" },
+        { "root ::= ", "no text but the empty one follows the grammar", "" },
+        { "root ::= x* # nothing\nx ::= \"\"", "no text but the empty one follows the grammar", "" },
         { "root ::= \"a\" ::= \"b\"", "a rule does not end with its line", "line 1" },
     };
     (void)state;

@@ -32,6 +32,8 @@ static void values_follow(void **state) {
         { "{\"type\":\"object\",\"patternProperties\":{\"^n_\":{\"type\":\"number\"}},\"additionalProperties\":{\"type\":\"string\"},\"maxProperties\":2}",
           { "{}", "{\"n_a\":1,\"b\":\"x\"}" }, { "{\"n_a\":\"x\"}", "{\"b\":1}", "{\"a\":\"\",\"b\":\"\",\"c\":\"\"}" } },
         { "{\"type\":\"object\",\"propertyNames\":{\"maxLength\":2},\"minProperties\":1}", { "{\"ab\":1}" }, { "{}", "{\"abc\":1}" } },
+        { "{\"type\":\"object\",\"minProperties\":3,\"properties\":{\"id\":{\"type\":\"integer\"}}}", { "{\"id\":1,\"alpha\":1,\"zeta\":2}", "{\"alpha\":1,\"Beta\":2,\"zeta\":3,\"zoo\":4}" }, { "{}", "{\"id\":1,\"b\":1}", "{\"id\":1,\"b\":1,\"b\":2}" } },
+        { "{\"type\":\"object\",\"minProperties\":2,\"maxProperties\":2,\"additionalProperties\":{\"type\":\"integer\"}}", { "{\"x\":1,\"a\":2}" }, { "{\"x\":1}", "{\"x\":1,\"a\":2,\"c\":3}" } },
         { "{\"type\":\"array\",\"prefixItems\":[{\"type\":\"integer\"}],\"items\":{\"type\":\"string\"},\"minItems\":1,\"maxItems\":3}", { "[1]", "[1, \"a\"]", "[1,\"a\",\"b\"]" },
           { "[]", "[\"a\"]", "[1,2]", "[1,\"a\",\"b\",\"c\"]" } },
         { "{\"type\":\"array\",\"contains\":{\"type\":\"integer\"},\"minContains\":2,\"maxContains\":3}", { "[1,2]", "[\"a\",1,2,3]" }, { "[1]", "[1,2,3,4]" } },
@@ -63,7 +65,7 @@ static void refusals_name_the_place(void **state) {
         { "{\"type\":\"text\"}", "'type' is not valid", "#/type" },
         { "{\"properties\":{\"a\":{\"items\":3}}}", "'items' is not valid", "#" },
         { "{\"items\":{\"uniqueItems\":true,\"type\":\"array\"}}", "uses 'uniqueItems', which cannot constrain text", "#/items/uniqueItems" },
-        { "{\"properties\":{\"a/b\":{\"$ref\":\"http://elsewhere/\"}}}", "uses '$ref', which cannot constrain text", "#/properties/a~1b/$ref" },
+        { "{\"properties\":{\"a/b\":{\"$ref\":\"http://elsewhere/\"}}}", "uses '$ref', which names a document that is not in the schema", "#/properties/a~1b/$ref" },
         { "{\"$ref\":\"#/$defs/none\"}", "'$ref' is not valid", "#/$ref" },
         { "{\"$ref\":\"#\"}", "refers to itself without end", "" },
         { "{\"pattern\":\"(a)\\\\1\"}", "refers back to a group", "#/pattern" },
@@ -71,8 +73,8 @@ static void refusals_name_the_place(void **state) {
         { "{\"pattern\":\"(\"}", "a group that does not end", "#/pattern" },
         { "{\"minLength\":-1}", "'minLength' is not valid", "#/minLength" },
         { "{\"multipleOf\":123456789}", "multipleOf has too many digits", "#/multipleOf" },
-        { "{\"type\":\"object\",\"minProperties\":5}", "uses 'minProperties', which cannot constrain text", "#/minProperties" },
-        { "{\"$schema\":\"http://other/dialect\"}", "uses '$schema', which cannot constrain text", "#/$schema" },
+        { "{\"type\":\"object\",\"minProperties\":10}", "uses 'minProperties', which cannot constrain text", "#/minProperties" },
+        { "{\"$schema\":\"http://other/dialect\"}", "uses '$schema', which names a dialect that is not known", "#/$schema" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

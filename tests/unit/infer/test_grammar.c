@@ -6,9 +6,10 @@
 #include "infer/grammars.h"
 #include "unit/infer/models.h"
 
-enum { N = 16, MOST = 60 };
+enum { N = 16, MOST = 60, END_OF_THINKING = 95 };
 
-/* A golden model with an engine, and a tokenizer for its 97 tokens: three that are no text, and printable ASCII. */
+/* A golden model with an engine, and a tokenizer for its 97 tokens: three that are no text, and printable ASCII, but for '|', whose place
+ * </think> has. */
 typedef struct world {
     opened_model model;
     engine *en;
@@ -28,6 +29,8 @@ static tokenizer *ascii_tokenizer(void) {
         tokens[i] = (vocab_text){ bytes[i], 6 };
         types[i] = TOKEN_BYTE;
     }
+    tokens[END_OF_THINKING] = (vocab_text){ "</think>", 8 };
+    types[END_OF_THINKING] = TOKEN_USER;
     vocab_source v = { .model = "llama", .tokens = tokens, .scores = scores, .types = types, .n_tokens = 97, .bos = 1, .eos = 2, .eot = -1, .eom = -1, .unk = 0, .sep = -1, .pad = -1,
                        .cls = -1, .mask = -1, .add_bos = 0, .add_eos = 0, .add_space_prefix = 0, .remove_extra_whitespaces = 0 };
     err e = { 0 };
@@ -165,6 +168,80 @@ static void contradictions_end_with_a_sentence(void **state) {
     closed(l);
 }
 
+/* ---- after a model's thinking ---- */
+
+static answer think(world *l, grammar *g, uint64_t seed, logit_bias bias, err *e) {
+    static const int32_t prompt[] = { 1, 5, 9 };
+    reasoning thinking = reasoning_begin(l->t);
+    answer a;
+    request_options o = { .prompt = prompt, .n_prompt = 3, .max_tokens = MOST, .stop_ids = &end_id, .n_stop_ids = 1, .grammar = g, .thinking = &thinking,
+                          .sample = { .temperature = 1, .seed = seed, .bias = &bias, .n_bias = 1 } };
+    request *r = request_new(&o);
+    check_ok(engine_submit(l->en, r, e), e);
+    take(r, &a, e);
+    return a;
+}
+
+static void a_grammar_waits_for_the_end_of_thinking(void **state) {
+    (void)state;
+    world *l = opened();
+    grammar *g = compiled(l, "root ::= [a-c]{5}", NULL);
+    size_t whole = 0, n_free = 0;
+    err e = { 0 };
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        answer a = think(l, g, seed, (logit_bias){ END_OF_THINKING, 4 }, &e);
+        size_t at = 0;
+        while (at < a.n && a.ids[at] != END_OF_THINKING) at++;
+        if (a.finish != FINISH_STOP) continue; /* it thought too long, or ended on the way */
+        buf text = { 0 };
+        tokenizer_decode(l->t, a.ids + at + 1, a.n - at - 1, false, &text);
+        assert_int_equal(text.len, 5);
+        assert_int_equal(strspn(buf_str(&text), "abc"), 5);
+        buf_free(&text);
+        whole++;
+        n_free += at;
+    }
+    assert_true(whole > 2 && n_free > 0);
+    answer a = think(l, g, 1, (logit_bias){ end_id, 100 }, &e); /* an end while thinking is no answer */
+    assert_int_equal(a.finish, FINISH_ERROR);
+    assert_non_null(strstr(e.what, "while it was thinking"));
+    grammar_unref(g);
+    closed(l);
+}
+
+static reasoning_step put_text(reasoning *r, const vocabulary *v, const char *text) {
+    reasoning_step s = REASONING_GOES_ON;
+    for (; *text; text++) s = reasoning_put(r, v, *text == '\n' ? 3 : *text - 0x1d); /* ids of bytes; 3: a space */
+    return s;
+}
+
+static bool opens(const world *l, const char *prompt) {
+    token_list tokens = { 0 };
+    for (; *prompt; prompt++) token_list_put(&tokens, *prompt - 0x1d);
+    bool open = reasoning_is_open(l->t, tokens.ids, tokens.n);
+    token_list_free(&tokens);
+    return open;
+}
+
+static void thinking_is_told_by_its_tags(void **state) {
+    (void)state;
+    world *l = opened();
+    err e = { 0 };
+    vocabulary *v = vocabulary_new(l->t, &end_id, 1, &e);
+    check_ok(v != NULL, &e);
+    reasoning r = reasoning_begin(l->t);
+    assert_int_equal(r.end_id, END_OF_THINKING);
+    assert_int_equal(put_text(&r, v, "a </thin k> <</think"), REASONING_GOES_ON);
+    assert_int_equal(put_text(&r, v, ">"), REASONING_ENDS);
+    r = reasoning_begin(l->t);
+    assert_int_equal(reasoning_put(&r, v, END_OF_THINKING), REASONING_ENDS);
+    assert_true(opens(l, "<assistant><think> "));
+    assert_false(opens(l, "<think>  </think> "));
+    assert_false(opens(l, ""));
+    vocabulary_unref(v);
+    closed(l);
+}
+
 static void the_same_text_is_compiled_once(void **state) {
     (void)state;
     world *l = opened();
@@ -182,6 +259,7 @@ static void the_same_text_is_compiled_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(batches_change_nothing), cmocka_unit_test(what_is_over_ends), cmocka_unit_test(contradictions_end_with_a_sentence),
-                                        cmocka_unit_test(the_same_text_is_compiled_once) };
+                                        cmocka_unit_test(the_same_text_is_compiled_once), cmocka_unit_test(a_grammar_waits_for_the_end_of_thinking),
+                                        cmocka_unit_test(thinking_is_told_by_its_tags) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
