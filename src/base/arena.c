@@ -120,6 +120,8 @@ char *arena_copy(arena *a, const char *text, size_t len) {
     return p;
 }
 
+char *arena_must_copy(arena *a, const char *text, size_t len) { return or_plan_too_small(a, arena_copy(a, text, len), len, 1); }
+
 size_t arena_used(const arena *a) { return a->used; }
 
 arena_mark arena_mark_now(const arena *a) { return (arena_mark){ a->current, a->current ? a->current->used : 0, a->used }; }

@@ -16,6 +16,7 @@ void *arena_must(arena *a, size_t n, size_t size);         /* stops the process 
 void *arena_try_raw(arena *a, size_t n, size_t size);
 void *arena_must_raw(arena *a, size_t n, size_t size);
 char *arena_copy(arena *a, const char *text, size_t len);  /* NUL-terminated; NULL like arena_try */
+char *arena_must_copy(arena *a, const char *text, size_t len);
 size_t arena_used(const arena *a);
 
 /* Gives back everything allocated since the mark: the layers of a forward pass use the same memory one after another. */

@@ -242,12 +242,7 @@ void opt_free(opt_state *s) {
     free(s);
 }
 
-static char *keep(opt_state *s, const char *text, size_t n) {
-    char *p = arena_must(s->mem, n + 1, 1);
-    return memcpy(p, text, n);
-}
-
-const char *opt_keep(opt_state *s, const char *text) { return keep(s, text, strlen(text)); }
+const char *opt_keep(opt_state *s, const char *text) { return arena_must_copy(s->mem, text, strlen(text)); }
 
 bool opt_help_wanted(const opt_state *s) { return s->help; }
 size_t opt_n_args(const opt_state *s) { return s->n_args; }
@@ -297,7 +292,7 @@ static bool split_line(const char *s, size_t n, config_line *l) {
 }
 
 static bool config_put(opt_state *s, const config_line *l, bool own, const char *where, bool (*known)(const char *), err *e) {
-    char *name = keep(s, l->name, l->name_len), *value = keep(s, l->value, l->value_len);
+    char *name = arena_must_copy(s->mem, l->name, l->name_len), *value = arena_must_copy(s->mem, l->value, l->value_len);
     row_at at;
     if (row_by_name(s->spec, name, l->name_len, &at)) return put_value(s, at, value, OPT_FROM_CONFIG, where, e);
     if (!own && known && known(name)) return true;
@@ -422,7 +417,7 @@ bool opt_read_args(opt_state *s, int argc, char **argv, err *e) {
 bool opt_set(opt_state *s, const char *name, const char *value, err *e) {
     row_at at;
     if (!row_by_name(s->spec, name, strlen(name), &at)) return unknown(s, name, name, e);
-    return put_value(s, at, keep(s, value, strlen(value)), OPT_FROM_ARGS, "here", e);
+    return put_value(s, at, arena_must_copy(s->mem, value, strlen(value)), OPT_FROM_ARGS, "here", e);
 }
 
 static void show_choice(const opt_row *r, int chosen, buf *out) {

@@ -45,7 +45,7 @@ static void keep_types(plan *p) {
         char text[600];
         if (t->values || t->from == t->to) continue;
         int len = snprintf(text, sizeof text, "%.500s=%s", t->name, dtype_name(t->from));
-        list[n++] = (gguf_text){ arena_copy(p->mem, text, (size_t)len), (size_t)len };
+        list[n++] = (gguf_text){ arena_must_copy(p->mem, text, (size_t)len), (size_t)len };
     }
     if (n) gguf_set_texts(p->keys, "pingti.huggingface.types", list, n);
     free(list);

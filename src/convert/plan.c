@@ -21,8 +21,7 @@ static plan_tensor *add(plan *p, const char *name) {
         p->tensors = mem_must_grow(p->tensors, p->cap, sizeof *p->tensors);
     }
     plan_tensor *t = &p->tensors[p->n++];
-    *t = (plan_tensor){ .name = arena_copy(p->mem, name, strlen(name)) };
-    assert(t->name);
+    *t = (plan_tensor){ .name = arena_must_copy(p->mem, name, strlen(name)) };
     return t;
 }
 

@@ -170,7 +170,7 @@ static bool lex_tag(lexer *l, bool block) {
         } else if (isalpha((unsigned char)c) || c == '_') {
             size_t i = l->at;
             while (i < l->n && (isalnum((unsigned char)l->s[i]) || l->s[i] == '_')) i++;
-            put(l, (jinja_token){ .kind = T_NAME, .text = arena_copy(l->mem, l->s + l->at, i - l->at), .n = i - l->at });
+            put(l, (jinja_token){ .kind = T_NAME, .text = arena_must_copy(l->mem, l->s + l->at, i - l->at), .n = i - l->at });
             pass(l, i - l->at);
         } else if (!lex_operator(l)) return false;
     }

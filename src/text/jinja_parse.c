@@ -75,7 +75,7 @@ static node *string_literal(parser *p) {
         p->t++;
     }
     text *t = arena_must(p->mem, 1, sizeof *t);
-    *t = (text){ arena_copy(p->mem, buf_str(&b), b.len), b.len, NULL, 0 };
+    *t = (text){ arena_must_copy(p->mem, buf_str(&b), b.len), b.len, NULL, 0 };
     buf_free(&b);
     return literal(p, (value){ .kind = V_STRING, .str = t });
 }

@@ -96,7 +96,7 @@ bool tokenizer_add_special(tokenizer *t, const added_token *a, err *e) {
     if (ok && len) {
         s->items = mem_must_grow(s->items, s->n + 1, sizeof *s->items);
         s->items[s->n] = *a;
-        s->items[s->n].text = arena_copy(t->mem, spelling, len);
+        s->items[s->n].text = arena_must_copy(t->mem, spelling, len);
         s->items[s->n++].len = (uint32_t)len;
     }
     buf_free(&text);

@@ -41,7 +41,7 @@ VALUES = [   # of run's options
     ("--temp", "inf", "a number from 0 to 100"),
     ("--temp", "-0.5", "a number from 0 to 100"),
     ("--top-p", "1.5", "a number from 0 to 1"),
-    ("--seed", "-1", "a whole number, at least 0"),
+    ("--seed", "-1", "a whole number from 0 to 9e+18"),
     ("--ctx", "-5", "a size such as 4096"),
     ("--ctx", "99T", "a size such as 4096"),
     ("--ctx", "5.5", "a size such as 4096"),
