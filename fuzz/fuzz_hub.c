@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,7 +26,10 @@ static void list(const char *text, size_t n, bool modelscope) {
     if (ok && pick_files(&p, &l, &name, all, n % 3, &e)) {
         if (l.n) pick_keep(&p, &l, l.files[n % l.n].path);
         pick_say_left_out(&p, &l);
-        for (size_t i = 0; i < p.n; i++) must(pick_name_free(repo_file_base(p.files[i]->path)) && !strchr(repo_file_base(p.files[i]->path), '/'));
+        for (size_t i = 0; i < p.n; i++) {
+            must(pick_name_free(p.names[i]) && !strchr(p.names[i], '/') && strlen(p.names[i]) <= REPO_NAME_MAX);
+            for (size_t k = 0; k < i; k++) must(strcasecmp(p.names[k], p.names[i]) != 0);
+        }
         must(p.variant[0] && p.variant[0] != '.' && !strchr(p.variant, '/'));
     }
     pick_free(&p);

@@ -58,9 +58,10 @@ static bool take_space(outfile *f, err *e) {
 bool outfile_may_take(const char *path, err *e) {
     struct stat st;
     if (!*path) return err_set(e, ERR_USAGE, "the name of the file to write is empty") || err_hint(e, "give the name of a file to write");
-    if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) return true;
-    return err_set(e, ERR_USAGE, "'%s' cannot be replaced by a file", path) || err_got(e, S_ISDIR(st.st_mode) ? "a directory" : "a device, pipe or socket") ||
-           err_hint(e, "give the name of a file to write");
+    if (lstat(path, &st) != 0 || S_ISREG(st.st_mode)) return true;
+    err_set(e, ERR_USAGE, "'%s' cannot be replaced by a file", path);
+    err_got(e, S_ISDIR(st.st_mode) ? "a directory" : S_ISLNK(st.st_mode) ? "a symbolic link" : "a device, pipe or socket");
+    return err_hint(e, S_ISLNK(st.st_mode) ? "give the name of the file that it leads to, or remove the link" : "give the name of a file to write");
 }
 
 bool outfile_open(outfile *f, const char *path, uint64_t bytes, bool resume, bool *resumed, err *e) {

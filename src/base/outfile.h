@@ -12,7 +12,7 @@ typedef struct outfile {
     uint64_t bytes;
 } outfile;
 
-/* Whether PATH may be taken by a rename: refuses an empty name, and a directory, device or pipe, which a file would replace. */
+/* Whether PATH may be taken by a rename: refuses an empty name, and a directory, device, pipe or link (/dev/stdout), which a file would replace. */
 bool outfile_may_take(const char *path, err *e);
 
 /* resume: a part file of the same size that is there is gone on with (*resumed), its bytes kept. Refuses what does not fit on the disk,

@@ -14,9 +14,10 @@ static bool refused(err *e, const char *path) {
     return err_hint(e, why == ENOSPC || why == EDQUOT ? "make room on the device, or write elsewhere" : "give a file in a folder that is there and can be written to");
 }
 
+/* Also a link, such as /dev/stdout, even where it leads to a file: a rename would replace the link. */
 static bool is_straight(const char *path) {
     struct stat st;
-    return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    return lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
 bool outstream_possible(const char *path, err *e) {
@@ -28,7 +29,7 @@ bool outstream_possible(const char *path, err *e) {
         return refused(e, path);
     }
     char *copy = mem_must_copy(path, strlen(path));
-    const char *needed = there && !S_ISREG(st.st_mode) ? path : dirname(copy); /* a rename writes to the folder */
+    const char *needed = there && is_straight(path) ? path : dirname(copy); /* a rename writes to the folder */
     bool ok = access(needed, W_OK) == 0 || refused(e, path);
     free(copy);
     return ok;

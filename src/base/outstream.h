@@ -1,5 +1,5 @@
-/* A text of a size that is not known beforehand, written as it comes: it appears whole under its name or not at all. A device or pipe that is
- * there (/dev/stdout) is written straight. Owned by the caller; one thread. Large files whose size is known: base/outfile.h. */
+/* A text of a size that is not known beforehand, written as it comes: it appears whole under its name or not at all. A device, pipe or
+ * link that is there (/dev/stdout) is written straight. Owned by the caller; one thread. Large files whose size is known: base/outfile.h. */
 #ifndef PINGTI_BASE_OUTSTREAM_H
 #define PINGTI_BASE_OUTSTREAM_H
 #include "base/err.h"

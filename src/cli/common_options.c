@@ -27,7 +27,7 @@ static const opt_row engine_rows[] = {
     { "cache-tokens", 0, OPT_SIZE, AT(cache_tokens), "0", "TOKENS", NULL, 0, 1e9, "room of the KV cache for all sequences together; 0: one context" },
     { "batch", 'b', OPT_INT, AT(batch), "0", "ROWS", NULL, 0, 65536, "prompt tokens computed at once; 0: 512. Never changes a result" },
     { "speculate", 0, OPT_INT, AT(speculate), "16", "N", NULL, 0, SPECULATE_MOST, "guess up to N tokens ahead from what the text has said before, and compute them together: faster where it repeats itself; 0: off. Never changes a result" },
-    { "draft", 0, OPT_TEXT, AT(draft), NULL, "PATH", NULL, 0, 0, "a smaller model with the same vocabulary that guesses ahead where the text does not; never changes a result" },
+    { "draft", 0, OPT_TEXT, AT(draft), NULL, "MODEL", NULL, 0, 0, "a smaller model with the same vocabulary that guesses ahead where the text does not; never changes a result" },
     { "exact", 0, OPT_FLAG, AT(exact), "off", NULL, NULL, 0, 0, "f32 activations, as held against other implementations; slower" },
     { "backend", 0, OPT_TEXT, AT(backend), NULL, "NAME", NULL, 0, 0, "where to compute; `pingti doctor` lists what there is" },
     { "memory-limit", 0, OPT_SIZE, AT(memory_limit), "0", "SIZE", NULL, 0, 1e18, "refuse to take more than this (8G, 512M), the weights' pages included; 0: what the machine has available" },
@@ -96,9 +96,19 @@ bool common_options_check(const opt_state *s, err *e) {
     return opt_check_needs(s, needs, sizeof needs / sizeof *needs, e) && can_write(s, "profile", e) && can_write(s, "plot", e);
 }
 
+/* --draft takes what -m takes; the option then holds the path. */
+static bool find_draft(opt_state *s, const model_choice *c, err *e) {
+    buf given = { 0 };
+    opt_show(s, "draft", &given);
+    const char *path = given.len ? model_path(s, c, opt_keep(s, buf_str(&given)), e) : NULL;
+    bool ok = !given.len || (path ? opt_set(s, "draft", path, e) : err_context(e, "the draft model (--draft)"));
+    buf_free(&given);
+    return ok;
+}
+
 const char *choice_path(opt_state *s, const model_choice *c, const char *argument, err *e) {
     const char *given = c->model ? c->model : argument;
-    if (given && *given) return model_path(s, c, given, e);
+    if (given && *given) return find_draft(s, c, e) ? model_path(s, c, given, e) : NULL;
     err_set(e, ERR_USAGE, "no model was given");
     err_expected(e, "-m FILE.gguf, -m DIRECTORY, -m NAME of a pulled model, PINGTI_MODEL, or `model = ...` in the config file");
     return NULL;

@@ -82,6 +82,15 @@ static void make_plans(model_facts *f, const char *path, const runner_options *o
     model_source_close(s);
 }
 
+/* A directory with nothing of a model in it, or nothing that can be read, is no model with parts missing: opening it says why. */
+static bool has_nothing(const model_facts *f, const char *path, err *e) {
+    const model_source *s = f->source;
+    if (s->gguf || s->hf.config || s->weights || f->tokenizer) return false;
+    model_source *whole = model_source_open(path, e);
+    model_source_close(whole);
+    return !whole;
+}
+
 bool facts_open(model_facts *f, const char *path, const runner_options *o, err *e) {
     const arch *a;
     *f = (model_facts){ 0 };
@@ -91,6 +100,7 @@ bool facts_open(model_facts *f, const char *path, const runner_options *o, err *
     count_tensors(f);
     find_name(f);
     read_text_side(f);
+    if (has_nothing(f, path, e)) return facts_close(f), false;
     make_plans(f, path, o);
     return true;
 }

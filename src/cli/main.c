@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { CONFIG_LIMIT = 1 << 20, STACK_TAKEN = 512 << 10 };
@@ -185,8 +186,11 @@ static void touch_stack(void) {
 }
 
 /* The stack grows as it is used, and where address space has run out (ulimit -v) that kills without a word: its room is taken beforehand,
- * so that a later lack of memory shows where it can be reported. Without even that room the first allocation says so. */
+ * so that a later lack of memory shows where it can be reported. Without even that room the first allocation says so. A stack that may not
+ * grow so far (ulimit -s) is left as it is. */
 static void take_stack(void) {
+    struct rlimit most;
+    if (getrlimit(RLIMIT_STACK, &most) != 0 || most.rlim_cur < 4 * STACK_TAKEN) return;
     void *probe = mmap(NULL, 2 * STACK_TAKEN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (probe == MAP_FAILED) return;
     munmap(probe, 2 * STACK_TAKEN);

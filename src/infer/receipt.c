@@ -344,6 +344,7 @@ static bool check_receipt(const json_t *r, err *e) {
 
 json_t *receipt_read(const char *text, size_t n, const char *where, err *e) {
     json_t *r = js_parse(text, n, where, e);
+    if (!r && e && e->code == ERR_FORMAT) err_hint(e, "a receipt is a file of JSON that `pingti run --receipt FILE` writes: is this one, and whole?");
     if (!r) return NULL;
     receipt_request q;
     if (check_receipt(r, e) && receipt_request_of(r, &q, e)) {

@@ -35,20 +35,51 @@ static bool has(const pick *p, const listed_file *f) {
     return false;
 }
 
-/* Files lie in one folder by their base names, so these must differ, on file systems without case too. */
+/* A path without folders: "a/b/x" is "a--b--x"; folders of too long a name by their digest. n: bytes of the path that count. */
+static char *flat_name(const char *path, size_t n) {
+    buf b = { 0 };
+    char hex[SHA256_HEX];
+    const char *base = repo_file_base(path);
+    size_t own = (size_t)(path + n - base);
+    for (const char *c = path; c < base; c++) buf_puts(&b, *c == '/' ? "--" : (char[2]){ *c });
+    if (b.len + own > REPO_NAME_MAX) {
+        sha256 d;
+        sha256_start(&d);
+        sha256_add(&d, path, (size_t)(base - path));
+        sha256_end(&d, hex);
+        buf_clear(&b);
+        buf_printf(&b, "%.12s--", hex);
+    }
+    buf_put(&b, base, own);
+    return buf_take(&b);
+}
+
+/* Names must differ, on file systems without case too. */
+static const listed_file *named(const pick *p, const char *name) {
+    for (size_t i = 0; i < p->n; i++)
+        if (strcasecmp(p->names[i], name) == 0) return p->files[i];
+    return NULL;
+}
+
+/* Files lie in one folder by their base names; one whose name is taken (by a pattern's other file: what a model is made of comes first) has its
+ * folders in its name. */
 static bool take(pick *p, const listed_file *f, err *e) {
     const char *base = repo_file_base(f->path);
     if (has(p, f)) return true;
     if (!pick_name_free(base))
         return err_set(e, ERR_FORMAT, "a file's name is not allowed: '%.200s'", f->path) || err_got(e, "a hidden name, or one that pingti uses itself");
-    for (size_t i = 0; i < p->n; i++)
-        if (strcasecmp(repo_file_base(p->files[i]->path), base) == 0)
-            return err_set(e, ERR_FORMAT, "two files would get the same name: '%.120s' and '%.120s'", p->files[i]->path, f->path) ||
-                   err_expected(e, "names that differ by more than case and folder") || err_hint(e, "pull one of them by name: owner/name:FILE");
-    if (!mem_add(p->bytes, f->size, &p->bytes) || p->bytes > INT64_MAX) return err_set(e, ERR_LIMIT, "the sizes that the hub states are beyond any disk");
+    char *name = named(p, base) ? flat_name(f->path, strlen(f->path)) : mem_must_copy(base, strlen(base));
+    const listed_file *other = named(p, name);
+    if (other || !pick_name_free(name)) {
+        free(name);
+        return err_set(e, ERR_FORMAT, "two files would get the same name: '%.120s' and '%.120s'", (other ? other : named(p, base))->path, f->path) ||
+               err_expected(e, "names that differ by more than case") || err_hint(e, "pull one of them by name: owner/name:FILE");
+    }
     p->files = mem_must_grow(p->files, p->n + 1, sizeof *p->files);
-    p->files[p->n++] = f;
-    return true;
+    p->names = mem_must_grow(p->names, p->n + 1, sizeof *p->names);
+    p->files[p->n] = f;
+    p->names[p->n++] = name;
+    return (mem_add(p->bytes, f->size, &p->bytes) && p->bytes <= INT64_MAX) || err_set(e, ERR_LIMIT, "the sizes that the hub states are beyond any disk");
 }
 
 typedef struct tally {
@@ -100,23 +131,12 @@ static bool first_of_its_kind(const listing *l, size_t i) {
 }
 
 /* The folder in the store: the repository's folders and the file's stem, "Q4_K_M--model", so that files of one name in several folders do not
- * take each other's place; folders of too long a name by their digest. */
+ * take each other's place. */
 static bool name_variant(pick *p, const char *path, size_t stem, err *e) {
-    buf b = { 0 };
-    char hex[SHA256_HEX];
-    const char *base = repo_file_base(path);
-    for (const char *c = path; c < base; c++) buf_puts(&b, *c == '/' ? "--" : (char[2]){ *c });
-    if (b.len + (size_t)(path + stem - base) > REPO_NAME_MAX) {
-        sha256 d;
-        sha256_start(&d);
-        sha256_add(&d, path, (size_t)(base - path));
-        sha256_end(&d, hex);
-        buf_clear(&b);
-        buf_printf(&b, "%.12s--", hex);
-    }
-    snprintf(p->variant, sizeof p->variant, "%s%.*s", buf_str(&b), (int)(path + stem - base), base);
-    buf_free(&b);
-    if (path + stem > base && pick_name_free(p->variant)) return true;
+    char *name = flat_name(path, stem);
+    snprintf(p->variant, sizeof p->variant, "%s", name);
+    free(name);
+    if (path + stem > repo_file_base(path) && pick_name_free(p->variant)) return true;
     return err_set(e, ERR_FORMAT, "a file's name is not allowed: '%.200s'", path) || err_got(e, "a model without a name of its own, or with one that pingti uses itself");
 }
 
@@ -299,6 +319,8 @@ void pick_keep(pick *p, const listing *l, const char *path) {
 }
 
 void pick_free(pick *p) {
+    for (size_t i = 0; i < p->n; i++) free(p->names[i]);
+    free(p->names);
     free(p->files);
     buf_free(&p->said);
     *p = (pick){ 0 };

@@ -13,9 +13,10 @@ typedef enum pick_kind { PICK_GGUF, PICK_DIRECTORY, PICK_FILE } pick_kind;
 typedef struct pick {
     pick_kind kind;
     const listed_file **files;
+    char **names;                    /* of each in the model's folder: the base name, or with the repository's folders ("b--x.json") where another has that */
     size_t n;
     uint64_t bytes;
-    char variant[PICK_VARIANT_MAX];  /* the folder that it gets in the store: pick_variant of the file that is opened, or "safetensors" */
+    char variant[PICK_VARIANT_MAX];  /* the folder that it gets in the store: after the file that is opened, or "safetensors" */
     const listed_file *main;         /* the file that is opened, one of `files`; NULL: the folder itself */
     buf said;
 } pick;

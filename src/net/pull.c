@@ -22,8 +22,9 @@ typedef struct pulling {
     manifest old;       /* of the model as it is here now; doc NULL: none */
 } pulling;
 
-static const manifest_file *same_in_old(const pulling *p, const listed_file *f) {
-    const manifest_file *m = p->old.doc ? manifest_find(&p->old, repo_file_base(f->path)) : NULL;
+static const manifest_file *same_in_old(const pulling *p, size_t i) {
+    const listed_file *f = p->pick.files[i];
+    const manifest_file *m = p->old.doc ? manifest_find(&p->old, p->pick.names[i]) : NULL;
     if (!m || m->size != f->size) return NULL;
     if (f->sha256[0]) return strcmp(m->sha256, f->sha256) == 0 ? m : NULL;
     return strcmp(p->old.commit, p->commit) == 0 && strcmp(m->path, f->path) == 0 && p->hub.kind == HUB_HUGGINGFACE ? m : NULL; /* a commit does not change */
@@ -38,8 +39,8 @@ static bool has_size(const char *path, uint64_t size) {
 static bool up_to_date(const pulling *p) {
     bool same = p->old.doc && p->old.n == p->pick.n;
     for (size_t i = 0; same && i < p->pick.n; i++) {
-        char *path = file_join(p->slot.dir, repo_file_base(p->pick.files[i]->path));
-        same = same_in_old(p, p->pick.files[i]) && has_size(path, p->pick.files[i]->size);
+        char *path = file_join(p->slot.dir, p->pick.names[i]);
+        same = same_in_old(p, i) && has_size(path, p->pick.files[i]->size);
         free(path);
     }
     return same;
@@ -51,9 +52,9 @@ static uint64_t bytes_needed(const pulling *p, const char *staging) {
     uint64_t need = 0;
     for (size_t i = 0; i < p->pick.n; i++) {
         const listed_file *f = p->pick.files[i];
-        char *path = file_join(staging, repo_file_base(f->path));
+        char *path = file_join(staging, p->pick.names[i]);
         uint64_t held = store_held(path);
-        if (!same_in_old(p, f)) need += held < f->size ? f->size - held : 0;
+        if (!same_in_old(p, i)) need += held < f->size ? f->size - held : 0;
         free(path);
     }
     return need;
@@ -87,11 +88,12 @@ static bool is_here(const pulling *p, const listed_file *f, const char *path, co
     return strcmp(sha256, wanted) == 0;
 }
 
-static bool stage_file(pulling *p, const listed_file *f, char sha256[SHA256_HEX], const char *url, err *e) {
-    const char *base = repo_file_base(f->path);
+static bool stage_file(pulling *p, size_t i, char sha256[SHA256_HEX], const char *url, err *e) {
+    const listed_file *f = p->pick.files[i];
+    const char *name = p->pick.names[i];
     const net_watch *w = &p->job->watch;
-    const manifest_file *old = same_in_old(p, f);
-    char *path = file_join(p->slot.staging, base), *before = file_join(p->slot.dir, base);
+    const manifest_file *old = same_in_old(p, i);
+    char *path = file_join(p->slot.staging, name), *before = file_join(p->slot.dir, name);
     bool here = f->sha256[0] && is_here(p, f, path, f->sha256, sha256);
     bool stopped = !here && w->stop && w->stop(w->ctx); /* what is here whole is not thrown away for that */
     if (!here && !stopped) {
@@ -102,7 +104,7 @@ static bool stage_file(pulling *p, const listed_file *f, char sha256[SHA256_HEX]
     bool ok = !stopped || err_set(e, ERR_CANCELLED, "interrupted");
     if (here && w->moved) w->moved(w->ctx, (int64_t)f->size, false);
     if (!here && ok) {
-        fetch_job job = { .url = url, .path = path, .shown = base, .auth = &p->hub.auth, .size = f->size, .sha256 = f->sha256, .connections = p->job->connections };
+        fetch_job job = { .url = url, .path = path, .shown = name, .auth = &p->hub.auth, .size = f->size, .sha256 = f->sha256, .connections = p->job->connections };
         ok = fetch_file(p->client, &job, w, sha256, e);
     }
     free(path);
@@ -126,8 +128,8 @@ static bool fetch_all(pulling *p, json_t *doc, err *e) {
     for (size_t i = 0; i < p->pick.n; i++) {
         const listed_file *f = p->pick.files[i];
         char sha256[SHA256_HEX], *url = hub_file_url(&p->hub, p->job->name, p->commit, f->path);
-        bool ok = stage_file(p, f, sha256, url, e);
-        if (ok && !manifest_add(doc, repo_file_base(f->path), f->path, url, f->size, sha256)) ok = err_set(e, ERR_MEMORY, "no memory for the manifest");
+        bool ok = stage_file(p, i, sha256, url, e);
+        if (ok && !manifest_add(doc, p->pick.names[i], f->path, url, f->size, sha256)) ok = err_set(e, ERR_MEMORY, "no memory for the manifest");
         free(url);
         if (!ok) return false;
     }
@@ -135,7 +137,7 @@ static bool fetch_all(pulling *p, json_t *doc, err *e) {
 }
 
 /* What is here of this model; files that an earlier pull took in addition (--include) stay in it. False: the folder is another's, as when a
- * repository has both x.gguf and x-00001-of-00002.gguf. */
+ * repository has both x.gguf and x-00001-of-00002.gguf; one that the hub has no more is replaced. */
 static bool read_old(pulling *p, err *e) {
     char *path = file_join(p->slot.dir, MANIFEST_NAME);
     err ignored = { 0 };
@@ -143,7 +145,7 @@ static bool read_old(pulling *p, err *e) {
     free(path);
     if (!p->old.doc) return true;
     const char *main = p->pick.main ? p->pick.main->path : "", *old = manifest_main_path(&p->old);
-    if (strcmp(old, main) != 0)
+    if (strcmp(old, main) != 0 && (!*old || listing_find(&p->files, old)))
         return err_set(e, ERR_USAGE, "another model of the repository has the folder already") || err_where(e, "%s", p->slot.dir) || err_expected(e, "'%.150s'", *main ? main : "config.json and its safetensors") ||
                err_got(e, "'%.150s'", *old ? old : "config.json and its safetensors") || err_hint(e, "`pingti models rm` it first, or pull into another folder: --models");
     for (size_t i = 0; i < p->old.n; i++) pick_keep(&p->pick, &p->files, p->old.files[i].path);

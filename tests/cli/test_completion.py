@@ -47,13 +47,14 @@ def whole_list(case):
 NAMES = ["qwen2.5:0.5b", "Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M"]
 
 
-def pulled(store):
-    """A store with one model, as `pingti pull` leaves it; its names are NAMES."""
-    folder = store / "huggingface/Qwen/Qwen2.5-0.5B-Instruct-GGUF/qwen2.5-0.5b-instruct-q4_k_m"
+def pulled(store, variant="", file=""):
+    """A model as `pingti pull` leaves it: one whose names are NAMES, or o/r:FILE."""
+    owner, name = ("o", "r") if file else ("Qwen", "Qwen2.5-0.5B-Instruct-GGUF")
+    folder = store / "huggingface" / owner / name / (variant.replace("/", "-") or "qwen2.5-0.5b-instruct-q4_k_m")
     folder.mkdir(parents=True)
-    file = "qwen2.5-0.5b-instruct-q4_k_m.gguf"
+    asked, file = (f"o/r:{file}", file) if file else (NAMES[0], "qwen2.5-0.5b-instruct-q4_k_m.gguf")
     (folder / "manifest.json").write_text(json.dumps({
-        "name": NAMES[0], "hub": "huggingface", "endpoint": "https://huggingface.co", "owner": "Qwen", "repository": "Qwen2.5-0.5B-Instruct-GGUF", "revision": "", "commit": "0" * 40,
+        "name": asked, "hub": "huggingface", "endpoint": "https://huggingface.co", "owner": owner, "repository": name, "revision": "", "commit": "0" * 40,
         "date": "2026-01-01T00:00:00Z", "main": file, "files": [{"name": file, "path": file, "url": "", "size": 0, "sha256": "0" * 64}]}))
 
 
@@ -143,6 +144,14 @@ class Bash(Shell):
 
     def test_pulled_models(self):
         self.check_pulled()
+
+    def test_names_that_a_shell_would_read(self):
+        """Files' names come from hubs: bash once ran what stood in them."""
+        for i, file in enumerate(("x$(touch ran).gguf", "x`touch ran`.gguf", "x;touch ran.gguf", "x*.gguf", "x'y.gguf", "x-plain.gguf")):
+            pulled(self.home / "store", f"hub-names/{i}", file)
+        got = self.candidates([["run", "-m", "o/r"], ["models", "rm", "o/r:"], ["models", "path", ""]])
+        self.assertEqual([sorted(set(g) - set(NAMES) - {FILE, FOLDER}) for g in got], [["o/r:x-plain.gguf"]] * 3)
+        self.assertEqual(list(self.place.rglob("ran")), [])
 
     def test_letters_and_negations(self):
         letters, negated, after = self.candidates([["run", "-"], ["run", "--no-"], ["run", "--", "some-f"]])

@@ -169,6 +169,31 @@ class What(PullCase):
         self.hub.add("o/pickles", {"config.json": b"{}", "pytorch_model.bin": b"pickle"})
         self.refused_pull("o/pickles", says=("no model that pingti can read", "pickles"))
 
+    def test_files_of_one_name_in_several_folders(self):
+        self.hub.add("o/folders", {"config.json": b"{}", "model.safetensors": b"1", "onnx/config.json": b"onnx", "a/b/notes.md": b"a", "notes/notes.md": b"n"})
+        self.said("o/folders", "--include", "config.json", "--include", "notes.md")
+        folder = self.store / "huggingface/o/folders/safetensors"
+
+        def here():
+            return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "manifest.json"}
+        whole = {"config.json": b"{}", "model.safetensors": b"1", "onnx--config.json": b"onnx", "notes.md": b"a", "notes--notes.md": b"n"}
+        self.assertEqual(here(), whole)
+        self.assertIn("here already", self.said("o/folders"))
+        self.assertIn("5 files: all as they were pulled", self.answers("models", "verify", "o/folders"))
+        self.hub.add("o/folders", {"notes/notes.md": b"new"})
+        self.hub.hooks["/api/models/o/folders/revision"] = lambda h, _: h.answer_json({"sha": "f" * 40})
+        self.assertIn("kept up to date, pulled earlier: notes/notes.md", self.said("o/folders"))
+        self.assertEqual(here(), whole | {"notes--notes.md": b"new"})
+
+    def test_a_model_that_is_cut_into_other_parts_now(self):
+        self.hub.add("o/cut-GGUF", {"x-00001-of-00001.gguf": self.gguf})
+        self.pull("o/cut-GGUF")
+        del self.hub.repos["o/cut-GGUF"]["x-00001-of-00001.gguf"]
+        self.hub.add("o/cut-GGUF", {"x-00001-of-00002.gguf": b"1", "x-00002-of-00002.gguf": b"2"})
+        self.hub.hooks["/api/models/o/cut-GGUF/revision"] = lambda h, _: h.answer_json({"sha": "f" * 40})
+        self.assertIn("gone from the hub, and from here with this pull: x-00001-of-00001.gguf", self.said("o/cut-GGUF"))
+        self.assertEqual(self.files(), [f"huggingface/o/cut-GGUF/x/{name}" for name in ("manifest.json", "x-00001-of-00002.gguf", "x-00002-of-00002.gguf")])
+
     def test_short_names_and_the_second_hub(self):
         repo = "Qwen/Qwen2.5-0.5B-Instruct-GGUF"
         self.hub.add(repo, {"qwen2.5-0.5b-instruct-q4_k_m.gguf": self.gguf, "qwen2.5-0.5b-instruct-q8_0.gguf": self.gguf})
@@ -745,6 +770,10 @@ class Models(PullCase):
             self.answers(command[0], "-m", f"{REPO}:Q8_0", *command[1:])
         self.refused("run", "-m", REPO, "x", status=2, says=("several pulled models", "tiny-q4_k_m.gguf", "tiny-q8_0.gguf"))
         self.refused("run", "-m", "qwen2.5:0.5b", "x", says=("no pulled model of that name", "`pingti pull qwen2.5:0.5b`"))
+        said = self.pingti("run", "-m", self.model, "--draft", f"{REPO}:Q8_0", "--temp", "0", "-n", "3", "hello")
+        self.assertEqual((said[0], said[1].decode()), (0, self.answers("run", "-q", "-m", self.model, "--temp", "0", "-n", "3", "hello")))
+        self.assertIn("the draft model", said[2])
+        self.refused("run", "-m", self.model, "--draft", "qwen2.5:0.5b", "x", says=("the draft model (--draft)", "no pulled model of that name"))
 
     def test_a_family_that_is_no_text(self):
         """A model's own words do not drive the terminal."""

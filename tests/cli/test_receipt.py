@@ -216,7 +216,7 @@ class Receipt(CliCase):
         for cut in (0, 1, 100, len(whole) // 2, len(whole) - 3):
             self.file.write_bytes(whole[:cut])
             self.cannot(says="JSON")
-        for text, says in ((b"[]", "no receipt"), (b"{}", "no receipt"), (b'{"pingti_receipt": 2}', "another version"), (b'{"pingti_receipt": 1}', "changed"),
+        for text, says in ((b"hello", "`pingti run --receipt FILE` writes"), (b"[]", "no receipt"), (b"{}", "no receipt"), (b'{"pingti_receipt": 2}', "another version"), (b'{"pingti_receipt": 1}', "changed"),
                            (b'{"pingti_receipt": {}}', "pingti_receipt"), (b"\xff\xfe", "JSON"), (b"[" * 100000, "deep")):
             self.file.write_bytes(text)
             self.cannot(says=says)

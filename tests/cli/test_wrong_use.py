@@ -15,6 +15,7 @@ MODEL = [
     ("{text}", 1, ("is not a GGUF file", "bytes starting 77 6f 72 64")),
     ("/dev/zero", 1, ("is not a regular file", "a device")),
     ("{weights}", 2, ("one file of a model", "expected: the directory with config.json", "-m {home}")),
+    ("{folder}", 1, ("the directory has no", "{folder}")),
 ]
 TAKE_MODEL = (("run", "x"), ("chat",), ("inspect",), ("tokenize", "x"), ("template", "{talk}"), ("perplexity", "{text}"), ("imatrix", "-f", "{text}", "-o", "{new}"), ("quantize", "-o", "{new}"),
               ("convert", "-o", "{new}"), ("bench",))
@@ -120,6 +121,25 @@ class WrongUse(CliCase):
     def test_others(self):
         for arguments, status, says in OTHERS:
             self.check(arguments, status, says)
+
+    def test_a_link_is_not_replaced(self):
+        """/dev/stdout is one, and may lead to a file: as root it was replaced by one."""
+        behind, link = self.home / "behind", self.home / "link"
+        behind.write_text("before")
+        link.symlink_to(behind)
+        self.answers("run", "-q", "-m", self.model, "-n", "1", "x", f"--profile={link}")
+        self.assertIn("traceEvents", behind.read_text())
+        kept = behind.read_bytes()
+        for command in (("run", "-m", self.model, "-n", "1", "x", "--receipt"), ("imatrix", "-m", self.model, "-f", self.names["long_text"], "-c", "64", "-o"), ("quantize", "-m", self.model, "--type", "Q8_0", "-q", "-o")):
+            self.refused(*command, link, status=2, says=("a symbolic link", "the file that it leads to"))
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(behind.read_bytes(), kept)
+        link.unlink()
+
+    @unittest.skipIf(EMULATED, "the emulator needs a stack of its own")
+    def test_a_small_stack(self):
+        done = subprocess.run([PROGRAM, "--version"], env=self.environment(), capture_output=True, timeout=60, check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (300 << 10, 300 << 10)))
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
 
     def test_an_option_twice_is_the_last(self):
         self.assertEqual(len(self.answers("run", "-q", "-m", self.model, "--temp", "0", "-n", "9", "-n", "1", "hello")),

@@ -40,10 +40,10 @@ static void digests(void **state) {
     }
 }
 
-/* All that is chosen lies in one folder under its base name: such names may neither meet nor be ours. */
+/* All that is chosen lies in one folder: such names may neither meet nor be ours. */
 static void what_is_chosen(void **state) {
     (void)state;
-    static const char *const pairs[][2] = { { "a/config.json", "b/config.json" }, { "x.txt", "X.TXT" }, { "ok.txt", "sub/manifest.json" }, { "ok.txt", "sub/.ssh" }, { "ok.txt", "sub/y.part" } };
+    static const char *const pairs[][2] = { { "x.txt", "X.TXT" }, { "ok.txt", "sub/manifest.json" }, { "ok.txt", "sub/.ssh" }, { "ok.txt", "sub/y.part" } };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         char text[400];
         listing l = { 0 };
@@ -61,7 +61,30 @@ static void what_is_chosen(void **state) {
     }
 }
 
+/* A base name that is taken gets its folders: once, and not when that is taken too. */
+static void one_base_name_in_several_folders(void **state) {
+    (void)state;
+    static const char text[] = "[{\"type\":\"file\",\"size\":1,\"path\":\"a/b/x.txt\"},{\"type\":\"file\",\"size\":1,\"path\":\"c/d/X.txt\"},"
+                               "{\"type\":\"file\",\"size\":1,\"path\":\"c--d/x.txt\"}]";
+    static const char *const two[] = { "?/?/*" }, *const all[] = { "*" };
+    listing l = { 0 };
+    pick p = { 0 };
+    err e = { 0 };
+    repo_name n = { .owner = "o", .name = "n", .file = "a/b/x.txt" };
+    check_ok(listing_add_huggingface(&l, text, strlen(text), &e), &e);
+    check_ok(pick_files(&p, &l, &n, two, 1, &e), &e);
+    assert_int_equal(p.n, 2);
+    assert_string_equal(p.names[0], "x.txt");
+    assert_string_equal(p.names[1], "c--d--X.txt");
+    pick_free(&p);
+    assert_false(pick_files(&p, &l, &n, all, 1, &e));
+    assert_non_null(strstr(e.what, "same name"));
+    pick_free(&p);
+    listing_free(&l);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(names_in_both_lists), cmocka_unit_test(digests), cmocka_unit_test(what_is_chosen) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(names_in_both_lists), cmocka_unit_test(digests), cmocka_unit_test(what_is_chosen),
+                                        cmocka_unit_test(one_base_name_in_several_folders) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
