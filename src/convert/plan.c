@@ -81,7 +81,7 @@ static const char *stored(const plan_part *part, uint64_t row, uint64_t cols) {
     return (const char *)part->from->data + (part->first + row) * bytes;
 }
 
-bool plan_copies(const plan_tensor *t) { return t->from == t->to && t->order != PLAN_ACROSS && t->order != PLAN_ROWS && (t->values || !t->parts->scale); }
+bool plan_copies(const plan_tensor *t) { return t->from == t->to && t->order != PLAN_ACROSS && t->order != PLAN_ROWS && !t->factored && (t->values || !t->parts->scale); }
 
 const void *plan_row_bytes(const plan_tensor *t, uint64_t row) {
     if (t->values) return t->values + row * t->cols;
@@ -99,15 +99,22 @@ static void apply_scale(const plan_part *part, uint64_t row, float *x, uint64_t 
     }
 }
 
+static void apply_factor(const plan_part *part, uint64_t row, float *x, uint64_t cols) {
+    if (!part->factor) return;
+    float factor = part->factor[part->from->n_dims == 3 ? row / part->from->dims[1] : 0];
+    for (uint64_t c = 0; c < cols; c++) x[c] *= factor;
+}
+
 static void part_row(const plan_part *part, uint64_t row, uint64_t cols, float *out) {
     quant_of(part->from->type)->to_f32(stored(part, row, cols), out, cols);
     apply_scale(part, part->first + row, out, cols);
+    apply_factor(part, part->first + row, out, cols);
 }
 
 /* Element c of the result is element `row` of the part's row c. */
 static void row_across(const plan_tensor *t, const plan_part *part, uint64_t row, float *out, float *spare) {
     uint64_t wide = part->from->dims[part->from->n_dims - 1];
-    bool plain = dtype_block_elems(part->from->type) == 1 && !part->scale;
+    bool plain = dtype_block_elems(part->from->type) == 1 && !part->scale && !part->factor;
     for (uint64_t c = 0; c < t->cols; c++) {
         if (plain) quant_of(part->from->type)->to_f32(stored(part, c, wide) + row * dtype_block_bytes(part->from->type), &out[c], 1);
         else {

@@ -16,6 +16,7 @@ typedef enum plan_order { PLAN_ALONG, PLAN_PAIRED, PLAN_HALVED, PLAN_ACROSS, PLA
 typedef struct plan_part {
     const named_tensor *from;
     const named_tensor *scale; /* of FP8: f32 per 128x128 block; or NULL */
+    const float *factor;       /* of each matrix of `from`, its values are multiplied with (tensor.factor); or NULL */
     uint64_t first;            /* its first row that is wanted (ACROSS, columns: the first row that becomes an element) */
     bool is_column;            /* ROWS */
     uint64_t column;
@@ -32,6 +33,7 @@ typedef struct plan_tensor {
     const plan_part *parts;         /* each gives part_rows rows, one after another; NULL: values */
     size_t n_parts;
     uint64_t part_rows;
+    bool factored;                  /* some part has a factor */
     const float *values;            /* computed ones, [rows * cols] */
 } plan_tensor;
 

@@ -158,10 +158,45 @@ static int try_experts(back *b, const named_tensor *t) {
     return 0;
 }
 
+/* "X.scale" goes into the values of "X.weight", and "X.input_scale" is not used (model/bind.c). */
+static bool belongs_to_a_weight(const back *b, const named_tensor *t) {
+    char name[256];
+    return (tensor_name_beside(t->name, ".scale", ".weight", name) || tensor_name_beside(t->name, ".input_scale", ".weight", name)) && tensor_set_find(b->s->tensors, name);
+}
+
+/* The numbers beside a weight, one for each of its matrices. *out NULL: none. */
+static bool factor_of(const back *b, const named_tensor *t, const float **out) {
+    char name[256];
+    uint64_t n = t->n_dims == 3 ? t->dims[0] : 1;
+    const named_tensor *f = tensor_name_beside(t->name, ".weight", ".scale", name) ? tensor_set_find(b->s->tensors, name) : NULL;
+    *out = NULL;
+    if (!f) return true;
+    if (f->type != DTYPE_F32 || f->bytes != n * sizeof(float))
+        return err_set(b->e, ERR_UNSUPPORTED, "tensor '%s' does not fit its weight", f->name) || err_where(b->e, "%s", b->s->path) ||
+               err_expected(b->e, "F32, %llu of them", (unsigned long long)n) || err_got(b->e, "%s, %llu bytes", dtype_name(f->type), (unsigned long long)f->bytes);
+    float *values = arena_must(b->p->mem, n, sizeof *values);
+    memcpy(values, f->data, f->bytes);
+    *out = values;
+    return true;
+}
+
+/* Neighbours come from one weight, or in turn from two. */
+static bool add_factors(const back *b, plan_tensor *t) {
+    plan_part *part = (plan_part *)(uintptr_t)t->parts;
+    for (size_t i = 0; i < t->n_parts; i++) {
+        const plan_part *same = i && part[i - 1].from == part[i].from ? &part[i - 1] : i > 1 && part[i - 2].from == part[i].from ? &part[i - 2] : NULL;
+        if (same) part[i].factor = same->factor;
+        else if (!factor_of(b, part[i].from, &part[i].factor)) return false;
+        t->factored = t->factored || part[i].factor;
+    }
+    return true;
+}
+
 static bool add_tensor(back *b, const named_tensor *t) {
     int layer, expert, done = try_experts(b, t);
     bool fused = b->arch->bind_ffn == bind_fused_ffn;
     if (done) return done > 0;
+    if (belongs_to_a_weight(b, t)) return true;
     if (strncmp(t->name, "rope_f", 6) == 0) return true; /* config.json has them */
     if (tensor_name_fits(NAME_K_B.gguf, t->name, &layer, &expert)) return add_kv_b(b, t, layer);
     if (tensor_name_fits(NAME_V_B.gguf, t->name, &layer, &expert)) return true;
@@ -189,6 +224,8 @@ bool plan_to_hf(plan *p, const model_source *s, const to_hf_options *o, model_sp
     if (b.experts && b.experts->newer && *experts) b.experts = b.experts->newer;
     for (size_t i = 0; i < s->tensors->n; i++)
         if (!add_tensor(&b, &s->tensors->items[i])) return false;
+    for (size_t i = 0; i < p->n; i++)
+        if (!add_factors(&b, &p->tensors[i])) return false;
     return true;
 }
 

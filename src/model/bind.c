@@ -76,14 +76,10 @@ static bool copy_f32(binder *b, const named_tensor *t, uint64_t total, uint64_t 
 /* GGUF: beside "X.weight" an "X.scale", f32 [n], multiplies each of n matrices' products (NVFP4, whose own scales are E4M3). "X.input_scale" is
  * for processors that multiply FP4 activations: these here keep their own precisions. */
 static bool bind_factor(binder *b, const named_tensor *t, uint64_t n, tensor *w) {
-    static const char end[] = ".weight";
-    size_t stem = strlen(t->name) - (sizeof end - 1);
-    char name[300];
-    if (!b->gguf || strlen(t->name) < sizeof end || strcmp(t->name + stem, end) != 0 || stem > 250) return true;
-    snprintf(name, sizeof name, "%.*s.input_scale", (int)stem, t->name);
-    find_named(b, name);
-    snprintf(name, sizeof name, "%.*s.scale", (int)stem, t->name);
-    const named_tensor *factor = find_named(b, name);
+    char name[256];
+    if (!b->gguf) return true;
+    if (tensor_name_beside(t->name, ".weight", ".input_scale", name)) find_named(b, name);
+    const named_tensor *factor = tensor_name_beside(t->name, ".weight", ".scale", name) ? find_named(b, name) : NULL;
     return !factor || copy_f32(b, factor, n, 0, &w->factor);
 }
 

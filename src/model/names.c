@@ -46,3 +46,10 @@ bool tensor_name_fits(const char *pattern, const char *name, int *layer, int *ex
     }
     return *name == 0;
 }
+
+bool tensor_name_beside(const char *name, const char *from, const char *to, char out[256]) {
+    size_t n = strlen(name), end = strlen(from);
+    if (n < end || strcmp(name + n - end, from) != 0 || n - end + strlen(to) > 255) return false;
+    snprintf(out, 256, "%.*s%s", (int)(n - end), name, to);
+    return true;
+}

@@ -20,4 +20,6 @@ const tensor_names *tensor_names_at(size_t i);
 void tensor_name_fill(const char *pattern, int layer, int expert, char out[256]);
 /* Whether name is the pattern with numbers in its "%d"; they are given back (-1: the pattern has none). */
 bool tensor_name_fits(const char *pattern, const char *name, int *layer, int *expert);
+/* "X<to>" of "X<from>". False: name ends in something else, or what comes out is too long. */
+bool tensor_name_beside(const char *name, const char *from, const char *to, char out[256]);
 #endif

@@ -10,6 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
+import tiny_model
 from cli_case import PROGRAM, ROOT, CliCase
 
 GOLDEN = ROOT / "tests/golden/models"
@@ -66,6 +67,21 @@ class Convert(CliCase):
         self.assertEqual(self.answers(*ask, "-m", self.model), self.answers(*ask, "-m", back))
         self.answers("convert", "-m", back, "-o", again, "-q", "--no-originals")
         self.assertEqual(Path(self.model).read_bytes(), again.read_bytes())
+
+    def test_factors_go_into_the_weights(self):
+        """A directory has no "X.scale" beside its weights: the values there are whole."""
+        factors = [(stem, 2.0 ** (i - 2), [2.0 ** (i - 2)]) for i, stem in enumerate(("blk.0.attn_q", "blk.0.attn_v", "blk.1.ffn_down", "output"))]
+        plain, scaled = self.model, self.home / "scaled.gguf"
+        tiny_model.write(scaled, factors=factors)
+        for more in ([], ["--dequantize"]):
+            if more:
+                for name in ("plain", "scaled"):
+                    self.answers("quantize", "-m", plain if name == "plain" else scaled, "--type", "Q4_0", "-o", self.home / f"{name}-q.gguf", "-q")
+                plain, scaled = self.home / "plain-q.gguf", self.home / "scaled-q.gguf"
+            want, got = self.place("of-plain"), self.place("of-scaled")
+            self.answers("convert", "-m", plain, "-o", want, "-q", *more)
+            self.answers("convert", "-m", scaled, "-o", got, "-q", *more)
+            self.assertEqual(tensors(want), tensors(got))
 
     def test_changed_directory(self):
         back, again = self.place("changed"), self.home / "changed.gguf"

@@ -168,6 +168,8 @@ def one(tools, kind, seed, _, out):
         return [f"{family} {kind}: no configuration with wide margins"], 0, family
     what = ", ".join(f"{k}={v}" for k, v in o.items())
     bad, formats, package = compare_weights(tools["weights_driver"], out, meant, o)
+    if o["kind"] in ("gptq", "awq") and not package:
+        bad.append("no matrix was held against the package that writes such checkpoints")
     trouble = drive(tools["logits_driver"], out, os.path.join(out, "golden.bin"))
     bad += [f"logits: {trouble}"] if trouble else []
     return ([f"{family} {kind}: {b}\n    {what}, {cfg}" for b in bad], 1,

@@ -84,7 +84,8 @@ uint64_t cpu_product_scratch(op_id op, const weight *const *w, uint32_t n, scrat
     for (uint32_t i = 0; i < n; i++) {
         uint64_t one = product_thread_scratch(&w[i]->w, c.fast);
         if (one > task) task = one;
-        bytes += activations_scratch(&w[i]->w, experts && tensor_order(&w[i]->w, 0) ? outputs : c.rows, c.fast) + PIECES * ROUND;
+        bool turned = experts && tensor_order(&w[i]->w, 0); /* turned_rows: a list and forms of its own for each output */
+        bytes += activations_scratch(&w[i]->w, turned ? outputs : c.rows, c.fast) + PIECES * ROUND + (turned ? outputs * sizeof(float *) : 0);
     }
     return bytes + c.threads * task + ROUND;
 }

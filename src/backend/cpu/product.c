@@ -248,8 +248,10 @@ static uint64_t unpacked_bytes(const tensor *w) {
 
 uint64_t product_thread_scratch(const tensor *w, bool fast) {
     product_job j = { .tiles = panel_kernels_for(cpu_chosen_isa()), .fast = fast };
-    if (is_exact(&j, w) || (w->grouped && !panel_shape_of((int)w->type).rows && w->type != DTYPE_Q8_S)) return EXACT_ROWS * w->cols * sizeof(float);
-    return w->type == DTYPE_Q8_S || j.tiles->unpack[w->type] ? unpacked_bytes(w) : 0;
+    uint64_t bytes = sizeof(stretch);
+    if (is_exact(&j, w) || (w->grouped && !panel_shape_of((int)w->type).rows && w->type != DTYPE_Q8_S)) bytes += EXACT_ROWS * w->cols * sizeof(float);
+    else if (w->type == DTYPE_Q8_S || j.tiles->unpack[w->type]) bytes += unpacked_bytes(w);
+    return bytes;
 }
 
 /* Units of one task: enough tasks to share evenly, none too short to be worth handing out. */

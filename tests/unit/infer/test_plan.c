@@ -154,7 +154,7 @@ static void no_pass_takes_more_than_planned(void **state) {
     for (size_t i = 0; i < n; i++) {
         opened_model o = open_model(paths[i]);
         for (int p = PRECISION_EXACT; p <= PRECISION_FAST; p++)
-            for (int threads = 1; threads <= 3; threads += 2) one_pass(&o, (precision)p, threads, 1), one_pass(&o, (precision)p, threads, 60);
+            for (int threads = 1; threads <= 33; threads *= 33) one_pass(&o, (precision)p, threads, 1), one_pass(&o, (precision)p, threads, 60);
         close_model(&o);
     }
 }
