@@ -81,7 +81,9 @@ typedef struct pt_params {
     const char *const *stop;     /* n_stop strings that end the text (not part of it) */
     size_t n_stop;
     /* One of: what the text must follow, to its end. A grammar that cannot be compiled is an error (PT_FORMAT, PT_UNSUPPORTED,
-     * PT_LIMIT), never ignored; PT_FINISH_LENGTH says that the text was cut before the grammar was complete. */
+     * PT_LIMIT), never ignored; PT_FINISH_LENGTH says that the text was cut before the grammar was complete.
+     * Where the prompt leaves <think> open, the model thinks first and the grammar holds from </think> on; an answer that ends while
+     * it still thinks is an error (PT_FORMAT). */
     const char *grammar;         /* GBNF */
     const char *json_schema;     /* JSON Schema, draft 2020-12 */
     /* More ways to choose; 0 is off, or the usual value of a number that belongs to another. Order: docs/sampling.md. */

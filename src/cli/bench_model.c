@@ -261,28 +261,30 @@ static void add_phase(phase_list *l, phase p) {
     if (p.sequences > l->rows) l->rows = p.sequences;
 }
 
-static bool make_phases(const bench_options *o, phase_list *l, err *e) {
+/* served: prompts are measured through the engine. */
+static bool make_phases(const bench_options *o, bool served, phase_list *l, err *e) {
     lengths p, g, s;
     *l = (phase_list){ .longest = 2, .pages = 1, .rows = 1 };
     if (!bench_lengths(o->prompts, "prompt-lengths", &p, e) || !bench_lengths(o->generates, "gen-lengths", &g, e) ||
         !bench_lengths(o->sequences ? o->sequences : "0", "sequences", &s, e))
         return false;
-    bool served = o->first_token || o->streams;
     for (size_t i = 0; !served && i < p.n; i++) add_phase(l, (phase){ "prompt", 1, p.items[i], 0 });
     for (size_t i = 0; i < g.n; i++) add_phase(l, (phase){ "generate", 1, (size_t)o->depth, g.items[i] });
     for (size_t i = 0; i < s.n; i++)
         for (size_t a = 0; a < (p.n ? p.n : 1); a++)
             for (size_t c = 0; c < (g.n ? g.n : 1); c++)
                 if (p.n || g.n) add_phase(l, (phase){ "batch", s.items[i], p.n ? p.items[a] : 0, g.n ? g.items[c] : 0 });
-    if (l->n || (served && p.n)) return true;
+    if (l->n || served) return true;
     return err_set(e, ERR_USAGE, "there is nothing to measure") || err_expected(e, "--prompt-lengths or --gen-lengths above 0");
 }
 
 static bool fits_a_step(const bench_run *b, const phase_list *l, err *e) {
-    size_t most = runner_plan(b->l->runner)->batch_tokens;
-    if (l->rows <= most) return true;
-    return err_set(e, ERR_USAGE, "--sequences asks for more sequences than a step has rows") || err_expected(e, "at most %zu (--batch)", most) ||
-           err_got(e, "%zu", l->rows);
+    size_t most = runner_plan(b->l->runner)->batch_tokens, served = serve_rows(&b->serve);
+    if (l->rows > most)
+        return err_set(e, ERR_USAGE, "--sequences asks for more sequences than a step has rows") || err_expected(e, "at most %zu (--batch)", most) ||
+               err_got(e, "%zu", l->rows);
+    return served <= most || err_set(e, ERR_USAGE, "--streams leaves no row of a step to the prompt") || err_expected(e, "at least %zu rows (--batch)", served) ||
+           err_got(e, "%zu", most);
 }
 
 static bool measure_all(bench_run *b, const phase_list *l, err *e) {
@@ -318,7 +320,8 @@ static json_t *results_json(const bench_run *b, const char *path) {
 
 static bool plan_serving(bench_run *b, err *e) {
     b->serve = (serve_plan){ .first_token = b->o->first_token, .repeats = b->o->repeats, .quiet = b->o->quiet };
-    return bench_lengths(b->o->prompts, "prompt-lengths", &b->serve.prompts, e) && bench_lengths(b->o->streams ? b->o->streams : "0", "streams", &b->serve.streams, e);
+    return bench_lengths(b->o->prompts, "prompt-lengths", &b->serve.prompts, e) && bench_lengths(b->o->streams ? b->o->streams : "0", "streams", &b->serve.streams, e) &&
+           serve_possible(&b->serve, e);
 }
 
 /* The last thing that is measured: the engine takes the runner. */
@@ -350,7 +353,7 @@ int bench_model(const bench_options *o, const char *path) {
     phase_list *phases = mem_must(1, sizeof *phases);
     profile timed = profile_start(&o->engine);
     bench_run b = { .o = o, .l = &l, .results = json_array(), .profile = timed.prof };
-    bool ok = make_phases(o, phases, &e) && plan_serving(&b, &e) && open_for(&b, phases, path, &e) && measure_all(&b, phases, &e);
+    bool ok = plan_serving(&b, &e) && make_phases(o, serve_wanted(&b.serve), phases, &e) && open_for(&b, phases, path, &e) && measure_all(&b, phases, &e);
     json_t *results = ok ? results_json(&b, path) : NULL;
     ok = ok && measure_serving(&b, results, &e);
     ok = ok && (!o->plot || bench_plot(o->plot, results, js_get(results, "machine"), b.results, &e));

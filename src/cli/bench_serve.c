@@ -3,6 +3,7 @@
 #include "cli/interrupt.h"
 #include "cli/term.h"
 #include "infer/engine.h"
+#include "infer/sched.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -11,6 +12,13 @@
 enum { LEAST_CONTEXT = 256, STREAM_PROMPT = 128, ANSWER = 3968, SETTLE = 8, BEFORE = 64 };
 
 bool serve_wanted(const serve_plan *p) { return p->prompts.n && (p->first_token || p->streams.n); }
+
+size_t serve_rows(const serve_plan *p) { return serve_wanted(p) ? bench_longest(&p->streams) + 1 : 0; }
+
+bool serve_possible(const serve_plan *p, err *e) {
+    size_t most = SCHED_MAX_RUNNING - 1, streams = bench_longest(&p->streams);
+    return streams <= most || err_set(e, ERR_USAGE, "--streams asks for more answers than run beside a prompt") || err_expected(e, "at most %zu", most) || err_got(e, "%zu", streams);
+}
 
 uint32_t serve_context(const serve_plan *p) {
     size_t prompt = bench_longest(&p->prompts) + 2;
@@ -28,6 +36,8 @@ typedef struct server {
     engine *engine;
     uint32_t vocab;
     uint64_t seed; /* every prompt is another one */
+    progress progress;
+    size_t read;   /* tokens of the prompts that were measured */
 } server;
 
 static request *ask(server *s, size_t prompt, size_t answer, err *e) {
@@ -36,9 +46,9 @@ static request *ask(server *s, size_t prompt, size_t answer, err *e) {
     for (size_t i = 0; i < prompt; i++) ids[i] = (int32_t)(rng_uniform(seed, i, 2) * (double)s->vocab);
     request *r = request_new(&(request_options){ .prompt = ids, .n_prompt = prompt, .max_tokens = answer, .ignore_stop = true, .no_prefix_cache = true });
     free(ids);
-    if (engine_submit(s->engine, r, e)) return r;
-    request_unref(r);
-    return NULL;
+    if (!engine_submit(s->engine, r, e)) return request_unref(r), NULL;
+    if (interrupt_seen()) request_cancel(r); /* Ctrl-C cancelled those that were there */
+    return r;
 }
 
 /* Seconds from handing the request over to holding its first token. */
@@ -51,6 +61,7 @@ static bool first_token(server *s, size_t prompt, double *seconds, err *e) {
     *seconds = clock_seconds() - began;
     while (request_next(r, &t)) {}
     request_unref(r);
+    progress_step(&s->progress, (double)(s->read += prompt));
     return (ok && !interrupt_seen()) || err_set(e, ERR_CANCELLED, "interrupted");
 }
 
@@ -101,6 +112,12 @@ static json_t *gaps_json(const stream *s, size_t n_streams, double from, double 
     return j;
 }
 
+static size_t still_running(const stream *s, size_t n) {
+    size_t running = 0;
+    for (size_t i = 0; i < n; i++) running += !atomic_load(&s[i].ended);
+    return running;
+}
+
 static bool begin_streams(server *x, stream *s, size_t n, size_t *begun, err *e) {
     size_t room = runner_plan(engine_runner(x->engine))->context - STREAM_PROMPT - 1;
     for (*begun = 0; *begun < n; ++*begun) {
@@ -132,10 +149,12 @@ static bool measure_streams(server *x, size_t prompt, double alone, size_t n, js
         double start = clock_seconds();
         wait_for(&s[0], atomic_load(&s[0].n) + BEFORE);
         double from = clock_seconds();
+        engine_forget_longest_chunk(x->engine);
         ok = first_token(x, prompt, &beside, e);
         double to = clock_seconds();
+        size_t outlasting = still_running(s, n);
         if (ok)
-            json_array_append_new(results, json_pack("{s:s, s:I, s:I, s:f, s:f, s:I, s:o, s:o}", "kind", "streams", "streams", (json_int_t)n, "prompt_tokens", (json_int_t)prompt,
+            json_array_append_new(results, json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:I, s:o, s:o}", "kind", "streams", "streams", (json_int_t)n, "outlasting", (json_int_t)outlasting, "prompt_tokens", (json_int_t)prompt,
                                                      "alone_seconds", alone, "beside_seconds", beside, "longest_chunk", (json_int_t)engine_stats_now(x->engine).longest_chunk_beside_decodes,
                                                      "before", gaps_json(s, n, start, from), "while", gaps_json(s, n, from, to)));
     }
@@ -144,17 +163,25 @@ static bool measure_streams(server *x, size_t prompt, double alone, size_t n, js
     return ok;
 }
 
+static size_t tokens_to_read(const serve_plan *p) {
+    size_t sum = p->streams.n ? (p->streams.n + 1) * bench_longest(&p->prompts) : 0;
+    for (size_t i = 0; p->first_token && i < p->prompts.n; i++) sum += ((size_t)p->repeats + 1) * p->prompts.items[i];
+    return sum;
+}
+
 json_t *serve_measure(runner *r, const serve_plan *p, err *e) {
     server s = { .vocab = runner_model(r)->spec.vocab };
     json_t *results = json_array();
     double alone = 0;
     s.engine = engine_start_with(r, s.vocab, &(engine_setup){ .no_guesses = true }, e);
     bool ok = s.engine != NULL;
-    if (ok) interrupt_soft(true);
+    interrupt_watch(s.engine);
+    progress_start(&s.progress, "measuring", "tokens of prompts", (double)tokens_to_read(p), p->quiet);
     for (size_t i = 0; ok && p->first_token && i < p->prompts.n; i++) ok = measure_first(&s, p, p->prompts.items[i], results, e);
     if (ok && p->streams.n) ok = first_token(&s, bench_longest(&p->prompts), &alone, e);
     for (size_t i = 0; ok && i < p->streams.n; i++) ok = measure_streams(&s, bench_longest(&p->prompts), alone, p->streams.items[i], results, e);
-    if (s.engine) interrupt_soft(false);
+    progress_end(&s.progress);
+    interrupt_watch(NULL);
     engine_stop(s.engine);
     if (ok) return results;
     json_decref(results);
@@ -180,5 +207,7 @@ void serve_print(const json_t *results) {
                    (long long)json_integer_value(js_get(j, "streams")), prompt, ms(j, "beside_seconds") / 1e3, ms(j, "alone_seconds") / 1e3, (long long)json_integer_value(js_get(j, "longest_chunk")));
         out_printf("  gaps between their tokens: p50 %.1f ms, p99 %.1f ms, largest %.1f ms (before: %.1f, %.1f, %.1f)\n", ms(gaps, "p50_seconds"), ms(gaps, "p99_seconds"),
                    ms(gaps, "largest_seconds"), ms(before, "p50_seconds"), ms(before, "p99_seconds"), ms(before, "largest_seconds"));
+        long long ended = (long long)(json_integer_value(js_get(j, "streams")) - json_integer_value(js_get(j, "outlasting")));
+        if (ended) out_printf("  %lld of them had all their tokens before the prompt was read: from then on it was beside fewer\n", ended);
     }
 }

@@ -12,6 +12,8 @@ typedef struct serve_plan {
 } serve_plan;
 
 bool serve_wanted(const serve_plan *p);
+bool serve_possible(const serve_plan *p, err *e); /* the prompt runs beside so many streams */
+size_t serve_rows(const serve_plan *p);         /* of a step that has them all */
 uint32_t serve_context(const serve_plan *p);    /* tokens of the longest sequence; 0: nothing is wanted */
 size_t serve_cache_tokens(const serve_plan *p); /* of all sequences at once */
 /* Takes the runner over. An array of results, one a row; NULL: why not. */

@@ -37,6 +37,7 @@ struct grammar_state {
     grammar_state *next, **back; /* in the grammar's list */
     int32_t *way;                /* the states so far, at most the last WAY_BACK..2*WAY_BACK of them; the current one last */
     size_t n, cap, length;
+    bool goes_on;                /* its first token is not the first of its text */
 };
 
 /* ---- compiling ---- */
@@ -222,6 +223,7 @@ grammar_state *grammar_state_copy(const grammar_state *s) {
     grammar_state *c = enlist(s->g);
     for (size_t i = 0; i < s->n; i++) push(c, s->way[i]);
     c->length = s->length;
+    c->goes_on = s->goes_on;
     leave(s->g);
     return c;
 }
@@ -238,6 +240,12 @@ void grammar_state_free(grammar_state *s) {
     grammar_unref(g);
 }
 
+void grammar_state_goes_on(grammar_state *s) {
+    assert(!s->length);
+    s->goes_on = true;
+}
+
+static bool begins(const grammar_state *s) { return s->length == 0 && !s->goes_on; }
 static int32_t now(const grammar_state *s) { return s->way[s->n - 1]; }
 static bool ends(const grammar_state *s) { return now(s) == STATE_ENDED || (now(s) >= 0 && s->g->a->states[now(s)].ends); }
 
@@ -248,7 +256,7 @@ static bool too_much(err *e) {
 
 static bool follow(grammar_state *s, int32_t token, int32_t *state, err *e) {
     size_t n;
-    const unsigned char *bytes = vocabulary_bytes(s->g->v, token, s->length == 0, &n);
+    const unsigned char *bytes = vocabulary_bytes(s->g->v, token, begins(s), &n);
     *state = now(s);
     if (vocabulary_is_end(s->g->v, token)) {
         bool may = ends(s);
@@ -311,7 +319,7 @@ static void allow_ends(const grammar *g, uint64_t *bits) {
 
 static bool fill(grammar_state *s, uint64_t *bits) {
     grammar *g = s->g;
-    bool first = s->length == 0 && vocabulary_trie(g->v, true) != vocabulary_trie(g->v, false);
+    bool first = begins(s) && vocabulary_trie(g->v, true) != vocabulary_trie(g->v, false);
     if (now(s) == STATE_NONE) return false;
     if (first || now(s) == STATE_ENDED) {
         memset(bits, 0, g->masks.words * sizeof *bits);

@@ -44,6 +44,9 @@ typedef struct grammar_state grammar_state;
 grammar_state *grammar_state_new(grammar *g);
 grammar_state *grammar_state_copy(const grammar_state *s);
 void grammar_state_free(grammar_state *s); /* NULL is allowed */
+/* Before the first advance: other text goes before it, so that the first token is spelled as within a text (SentencePiece drops a space at
+ * the beginning alone). */
+void grammar_state_goes_on(grammar_state *s);
 
 /* The text goes on with a token. False, and nothing has changed: the grammar does not allow it there, or (e->code ERR_LIMIT) following
  * it takes more than is allowed. An end token is allowed when the text is complete; after it only end tokens follow. */

@@ -272,8 +272,8 @@ static bool check_request(const engine *e, request *r, err *why) {
         return err_set(why, ERR_LIMIT, "prompt and answer do not fit the context") || err_expected(why, "at most %u tokens together", room) ||
                err_got(why, "%zu in the prompt and %zu to generate", r->options.n_prompt, r->options.max_tokens) ||
                err_hint(why, "shorten the prompt, ask for fewer tokens (-n), or raise the context (--ctx, up to %u)", rope_longest_context(&runner_model(e->r)->spec));
-    if (r->first_allowed && (r->grammar || r->options.n_first_allowed < (e->n_known + 63) / 64))
-        return err_set(why, ERR_USAGE, "what the first token may be cannot be given %s", r->grammar ? "beside a grammar" : "for a part of the vocabulary");
+    if (r->first_allowed && (r->options.grammar || r->options.n_first_allowed < (e->n_known + 63) / 64))
+        return err_set(why, ERR_USAGE, "what the first token may be cannot be given %s", r->options.grammar ? "beside a grammar" : "for a part of the vocabulary");
     if (!r->options.max_tokens) r->options.max_tokens = room - r->options.n_prompt;
     return sample_check(&r->options.sample, vocab, why);
 }
@@ -289,6 +289,12 @@ bool engine_submit(engine *e, request *r, err *why) {
     pthread_cond_signal(&e->wake);
     pthread_mutex_unlock(&e->lock);
     return true;
+}
+
+void engine_forget_longest_chunk(engine *e) {
+    pthread_mutex_lock(&e->lock);
+    e->stats.longest_chunk_beside_decodes = 0;
+    pthread_mutex_unlock(&e->lock);
 }
 
 void engine_cancel_all(engine *e) { atomic_store(&e->cancelled_through, atomic_load(&e->submitted)); }

@@ -31,8 +31,9 @@ typedef struct engine_stats {
     uint64_t steps, prompt_tokens, generated_tokens, cached_tokens, preemptions;
     uint64_t guessed_tokens, accepted_tokens; /* rows of guesses; those that were right */
     uint64_t decode_steps, decode_rows; /* steps in which somebody decoded; sequences that did, added up over them */
-    size_t longest_chunk_beside_decodes; /* rows of prompt */
+    size_t longest_chunk_beside_decodes; /* rows of prompt, since it was forgotten last */
     uint32_t running, waiting;
 } engine_stats;
 engine_stats engine_stats_now(const engine *e);
+void engine_forget_longest_chunk(engine *e);
 #endif

@@ -64,7 +64,7 @@ size_t pace_rows(const pace *p, size_t cached, size_t most) {
     if (p->nn > 0) {
         cost c = fit(p);
         double a = c.key / 2, b = c.row + c.key * (double)cached, room = allowance(p) / p->slowness; /* a n^2 + b n = room: the chunk's rows see each other */
-        n = b > 0 ? 2 * room / (b + sqrt(b * b + 4 * a * room)) : (double)most;
+        n = 2 * room / (b + sqrt(b * b + 4 * a * room)); /* a or b is above 0, and so is the room */
     }
     if (n >= (double)most) return most;
     return n < 1 ? 1 : (size_t)n; /* a prompt must get on */

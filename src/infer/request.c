@@ -20,7 +20,7 @@ request *request_new(const request_options *o) {
     r->options.first_allowed = r->first_allowed = copy(o->first_allowed, o->n_first_allowed, sizeof *o->first_allowed);
     r->options.tenant = r->tenant = copy(o->tenant, o->tenant_len, 1);
     grammar_state *s = o->grammar ? grammar_state_new(o->grammar) : NULL;
-    if (s && o->thinking) r->waiting = s, r->thinking = *o->thinking;
+    if (s && o->thinking) grammar_state_goes_on(s), r->waiting = s, r->thinking = *o->thinking;
     else r->grammar = s;
     r->usage.prompt_tokens = o->n_prompt;
     pthread_mutex_init(&r->lock, NULL);

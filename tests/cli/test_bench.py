@@ -66,11 +66,17 @@ class Model(CliCase):
             self.assertLessEqual(row["median_seconds"], row["slowest_seconds"])
         for row in result["serving"][2:]:
             self.assertGreater(row["beside_seconds"], 0)
+            self.assertIn(row["outlasting"], range(row["streams"] + 1))
+            self.assertLessEqual(row["longest_chunk"], row["prompt_tokens"])  # not of the answers' own prompts
             self.assertLessEqual(row["before"]["p50_seconds"], row["before"]["largest_seconds"])
             self.assertGreater(row["before"]["gaps"], 0)
         out = self.answers("bench", "-m", self.model, "-p", "8", "-n", "0", "-r", "1", "-q", "--first-token", "--streams", "2", "--no-limits")
         self.assertIn("first token of a prompt of 8 tokens", out)
         self.assertIn("2 other answers while a prompt of 8 tokens is read", out)
+        none = self.bench("-p", "8", "-n", "0", "--streams", "0", "--no-limits")
+        self.assertEqual([r["kind"] for r in none["results"]], ["prompt"])
+        self.refused("bench", "-m", self.model, "-p", "8", "-n", "0", "--streams", "1m", status=2, says="at most 255")
+        self.refused("bench", "-m", self.model, "-p", "8", "-n", "0", "--streams", "2", "--batch", "2", status=2, says="--batch")
 
     def test_bytes_are_those_that_are_read(self):
         d, ff, kv, vocab = tiny_model.D, tiny_model.FF, tiny_model.D * tiny_model.KV // tiny_model.HEADS, len(tiny_model.TOKENS)

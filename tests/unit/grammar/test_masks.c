@@ -1,5 +1,6 @@
 /* Masks say of every token what following its bytes says, along random texts; forgetting what was learnt changes nothing. */
 #include "unit/grammar/words.h"
+#include "base/mem.h"
 #include "base/rng.h"
 
 static tokenizer *t;
@@ -150,8 +151,31 @@ static void the_first_token_loses_its_space(void **state) {
     grammar_unref(g);
 }
 
+/* After other text, such as a model's thinking, it loses nothing. */
+static void a_text_that_goes_on_keeps_its_space(void **state) {
+    (void)state;
+    grammar *g = words_gbnf(v, "root ::= \"a\" \" a\"");
+    grammar_state *s = grammar_state_new(g);
+    grammar_state_goes_on(s);
+    grammar_state *c = grammar_state_copy(s);
+    uint64_t *bits = mem_must(grammar_mask_words(g), sizeof *bits);
+    err e = { 0 };
+    int32_t spaced = id_of("\xe2\x96\x81" "a");
+    check_ok(grammar_state_mask(s, bits, &e), &e);
+    assert_true(grammar_mask_has(bits, id_of("a")) && !grammar_mask_has(bits, spaced));
+    assert_false(grammar_state_advance(c, spaced, &e));
+    e = (err){ 0 };
+    check_ok(grammar_state_advance(s, id_of("a"), &e) && grammar_state_advance(s, spaced, &e), &e);
+    assert_true(grammar_state_is_over(s));
+    grammar_state_free(s);
+    grammar_state_free(c);
+    grammar_unref(g);
+    free(bits);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(masks_are_what_following_says), cmocka_unit_test(forgetting_changes_nothing), cmocka_unit_test(ways_back),
-                                        cmocka_unit_test(one_token_is_forced), cmocka_unit_test(the_first_token_loses_its_space) };
+                                        cmocka_unit_test(one_token_is_forced), cmocka_unit_test(the_first_token_loses_its_space),
+                                        cmocka_unit_test(a_text_that_goes_on_keeps_its_space) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
