@@ -26,7 +26,7 @@ static inline int32_t u16_at(const void *p) {
 #define p_bcast(n) (n)
 #define p_and(a, b) ((a) & (b))
 #define p_or(a, b) ((a) | (b))
-#define p_sub(a, b) ((a) - (b))
+#define p_sub(a, b) ((int32_t)((uint32_t)(a) - (uint32_t)(b)))
 /* Shifts within 16 bits: what crosses is masked by the callers, but not beyond a half, so halves are kept apart here as in vectors. */
 static inline int32_t p_srl16(int32_t v, int n) { return (int32_t)(((uint32_t)v >> n) & (0xffffu >> n) * 0x00010001u); }
 static inline int32_t p_sll16(int32_t v, int n) { return (int32_t)(((uint32_t)v << n) & ((0xffffu << n) & 0xffffu) * 0x00010001u); }
