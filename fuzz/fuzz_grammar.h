@@ -15,7 +15,7 @@ static inline vocabulary *fuzz_vocabulary(void) {
     static vocab_text tokens[FUZZ_TOKENS];
     static int32_t types[FUZZ_TOKENS];
     static float scores[FUZZ_TOKENS];
-    static const char *const words[FUZZ_WORDS] = { "<unk>", "</s>", "{\"", "\":", "true", "ab", "abc", "aaaa", "the", "a\"", "aa\",\"", "\xc3\xa9", "\xe4\xb8\xad", "\xe4\xb8\xad" "a\xf0\x9f\x98\x80", "12", "-1", "\\n" };
+    static const char *const words[FUZZ_WORDS] = { "<unk>", "</s>", "{\"", "\":", "true", "ab", "abc", "aaaa", "the", "a\"", "aa\",\"", "\xc3\xa9", "\xe4\xb8\xad", ("\xe4\xb8\xad" "a\xf0\x9f\x98\x80"), "12", "-1", "\\n" };
     for (int i = 0; i < FUZZ_WORDS; i++) tokens[i] = (vocab_text){ words[i], __builtin_strlen(words[i]) }, types[i] = i == 0 ? TOKEN_UNKNOWN : i == 1 ? TOKEN_CONTROL : TOKEN_NORMAL;
     for (int i = 0; i < 256; i++) {
         snprintf(spelled[i], sizeof spelled[i], "<0x%02X>", i);

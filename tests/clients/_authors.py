@@ -45,9 +45,12 @@ def gptq(parts, bits, group, v2):
     return w, counts if not v2 else torch.ones_like(counts)
 
 
-def awq(parts):
+def awq(parts, group):
+    """Where the last group is not whole, rows of nothing fill it up: AutoAWQ unpacks whole groups alone."""
     if "awq" not in sys.modules:
         enter("awq", "utils")
-    size = parts["qweight"].shape[0] // parts["scales"].shape[0]
-    w = importlib.import_module("awq.utils.packing_utils").dequantize_gemm(parts["qweight"], parts["qzeros"], parts["scales"].float(), 4, size).t()
+    rows, groups = parts["qweight"].shape[0], parts["scales"].shape[0]
+    size = rows if group < 0 or group > rows else group
+    words = torch.nn.functional.pad(parts["qweight"], (0, 0, 0, groups * size - rows))
+    w = importlib.import_module("awq.utils.packing_utils").dequantize_gemm(words, parts["qzeros"], parts["scales"].float(), 4, size)[:rows].t()
     return w, torch.ones_like(w, dtype=torch.bool)

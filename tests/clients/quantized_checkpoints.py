@@ -112,7 +112,7 @@ def by_author(base, stored, o):
     """The same of GPTQ and AWQ: (weight, where the packages agree among themselves)."""
     parts = {k: stored[f"{base}.{k}"] for k in ("qweight", "qzeros", "scales", "g_idx") if f"{base}.{k}" in stored}
     if o["kind"] == "awq":
-        return _authors.awq(parts)
+        return _authors.awq(parts, o["group"])
     own = next((v for k, v in o.get("mixed", {}).items() if k in base), {})
     return _authors.gptq(parts, own.get("bits", o["bits"]), own.get("group_size", o["group"]), o.get("v2"))
 
