@@ -18,7 +18,7 @@ static void place(const tensor *w, uint64_t from, uint64_t to, void *at) {
 const backend backend_cpu = {
     .name = "cpu",
     .has = has,
-    .place_version = "panels 3",
+    .place_version = "panels 4",
     .place_units = place_units,
     .place_unit_bytes = panel_bytes,
     .place = place,

@@ -5,7 +5,8 @@
  *
  * A panel is a sequence of steps of 64 (K-quants and IQ4_XS: 256) elements, BF16 of 2, F16 of 1. Within a step, by row r of 16:
  *   scales first, one array [16] after another (f16 d, dmin or m; small integer scales), then quants as 64-byte vectors: dword r
- *   of a vector is 4 bytes of row r's quants, that is elements 4j..4j+3 of a block of 32 for vector j (see panel_pack.c).
+ *   of a vector is 4 bytes of row r's quants, that is elements 4j..4j+3 of a block of 32 for vector j; two blocks of quants of four to six
+ *   bits share their vectors (see panel_pack.c).
  * Bytes of Q8_0 are stored + 128. Scales of MXFP4 are bfloat16. Formats of panel_codes.h have layouts of their own. */
 #ifndef PINGTI_BACKEND_CPU_PANEL_H
 #define PINGTI_BACKEND_CPU_PANEL_H

@@ -5,6 +5,8 @@
 #include "tensor/quant/superblock.h"
 #include <string.h>
 
+#define INLINE static inline __attribute__((always_inline)) /* with a constant format */
+
 static const panel_shape shapes[PANEL_FORMATS] = {
     [DTYPE_F16] = { 32, 1, 64 },       [DTYPE_BF16] = { 32, 2, 128 },     [DTYPE_Q8_0] = { 16, 64, 1088 },   [DTYPE_Q4_0] = { 16, 64, 576 },
     [DTYPE_Q4_1] = { 16, 64, 640 },    [DTYPE_Q5_0] = { 16, 64, 704 },    [DTYPE_Q5_1] = { 16, 64, 768 },    [DTYPE_IQ4_NL] = { 16, 64, 576 },
@@ -32,41 +34,68 @@ static void put4s(uint8_t *step, size_t at, int r, const uint8_t *from, int n) {
     for (int i = 0; i < n; i++) memcpy(step + at + 64 * (size_t)i + 4 * (size_t)r, from + 4 * i, 4);
 }
 
-/* Formats of blocks of 32: `halves` f16 values (d, then m), then a dword of fifth bits in some, then quants. Two blocks a step. */
-typedef struct simple_layout {
-    int halves, fifth, dwords;
-} simple_layout;
-
-static simple_layout simple_of(dtype t) {
-    bool m = t == DTYPE_Q4_1 || t == DTYPE_Q5_1, fifth = t == DTYPE_Q5_0 || t == DTYPE_Q5_1;
-    return (simple_layout){ m ? 2 : 1, fifth, t == DTYPE_Q8_0 ? 8 : 4 };
+/* Quants 4j..4j+3 of a row's block b as bytes, from zero on; of super-blocks the eight blocks of one. */
+INLINE uint32_t four_quants(dtype t, const uint8_t *row, int b, int j) {
+    const uint32_t four = 0x01010101u;
+    const uint8_t *q = row, *high = row;
+    switch (t) {
+    case DTYPE_Q4_K: return load_u32(row + 16 + b / 2 * 32 + 4 * j) >> 4 * (b % 2) & 15 * four;
+    case DTYPE_Q5_K: return (load_u32(row + 48 + b / 2 * 32 + 4 * j) >> 4 * (b % 2) & 15 * four) | (load_u32(row + 16 + 4 * j) >> b & four) << 4;
+    case DTYPE_Q6_K:
+        q += b / 4 * 64 + b % 2 * 32, high += 128 + b / 4 * 32;
+        return (load_u32(q + 4 * j) >> 2 * (b & 2) & 15 * four) | (load_u32(high + 4 * j) >> 2 * (b % 4) & 3 * four) << 4;
+    default: break;
+    }
+    bool fifth = t == DTYPE_Q5_0 || t == DTYPE_Q5_1;
+    q += (size_t)b * dtype_block_bytes(t) + (t == DTYPE_Q4_1 || t == DTYPE_Q5_1 ? 4 : 2);
+    uint32_t v = load_u32(q + (fifth ? 4 : 0) + 4 * (j % 4)) >> j / 4 * 4 & 15 * four;
+    return fifth ? v | ((load_u32(q) >> 4 * j & 15) * 0x00204081u & four) << 4 : v;
 }
 
-/* Bit i of the file's dword is the fifth bit of element i = 4j + byte; in a panel it is bit 8 * byte + j. */
-static uint32_t spread_fifths(uint32_t file) {
-    uint32_t out = 0;
-    for (int i = 0; i < 32; i++) out |= (file >> i & 1) << (8 * (i % 4) + i / 4);
-    return out;
+/* Blocks b and b + 1 of a row in the same bytes, of `bits` bits each: the first's lower four bits below, the second's upper four above, and of
+ * the bits between, which stand in the middle of a byte when one makes quants of it (panel_tile.inc), a dword before two or four others, each
+ * with its bits in other places: a tile turns them back by one shift. */
+INLINE void put_pair(dtype t, uint8_t *to, int r, const uint8_t *row, int b, bool last, int bits) {
+    const uint32_t low = 0x0f0f0f0fu, up = 8u - (uint32_t)bits;
+    const int per = bits == 5 ? 4 : 2;
+    uint32_t middle = 0;
+    to += 4 * r;
+    for (int j = 0; j < 8; j++) {
+        uint32_t first = four_quants(t, row, b, j), second = last ? 0 : four_quants(t, row, b + 1, j) << up;
+        uint32_t between = (first & ~low) | (second & low), v = (first & low) | (second & ~low);
+        int place = j % per;
+        if (place == 0) middle |= between;
+        else if (bits == 5 && place < 3) middle |= place == 1 ? between >> 2 : between << 2;
+        else middle |= (between & ~low) << (bits == 5 ? 3 : 2) | (between & low) >> (bits == 5 ? 3 : 2);
+        store_u32(to + 64 * (bits == 4 ? j : j + j / per + 1), v);
+        if (bits > 4 && place == per - 1) {
+            store_u32(to + 64 * (j / per * (per + 1)), middle);
+            middle = 0;
+        }
+    }
 }
 
+INLINE void put_pairs(dtype t, uint8_t *to, int r, const uint8_t *row, int blocks, int bits) {
+    for (int b = 0; b < blocks; b += 2) put_pair(t, to + b / 2 * bits * 128, r, row, b, b + 1 == blocks, bits);
+}
+
+/* Formats of blocks of 32, two a step: `halves` f16 values (d, then m), then quants. */
 static void pack_simple(dtype t, uint8_t *step, int r, const uint8_t *row, int blocks) {
-    simple_layout l = simple_of(t);
-    size_t bytes = (size_t)(2 * l.halves + 4 * l.fifth + 4 * l.dwords), fifths = (size_t)l.halves * 64, quants = fifths + (size_t)l.fifth * 128;
-    for (int b = 0; b < blocks; b++, row += bytes) {
-        const uint8_t *q = row + 2 * l.halves + 4 * l.fifth;
-        uint8_t flipped[32];
-        for (int i = 0; i < l.halves; i++) put2(step, (size_t)(64 * i + 32 * b), r, row + 2 * i);
-        if (l.fifth) {
-            uint32_t high;
-            memcpy(&high, row + 2 * l.halves, sizeof high);
-            high = spread_fifths(high);
-            put4s(step, fifths + (size_t)(64 * b), r, (const uint8_t *)&high, 1);
-        }
-        if (t == DTYPE_Q8_0) {
-            for (int i = 0; i < 32; i++) flipped[i] = q[i] ^ 0x80;
-            q = flipped;
-        }
-        put4s(step, quants + (size_t)(64 * l.dwords * b), r, q, l.dwords);
+    int halves = t == DTYPE_Q4_1 || t == DTYPE_Q5_1 ? 2 : 1;
+    size_t bytes = dtype_block_bytes(t);
+    for (int b = 0; b < blocks; b++)
+        for (int i = 0; i < halves; i++) put2(step, (size_t)(64 * i + 32 * b), r, row + (size_t)b * bytes + 2 * i);
+    switch (t) {
+    case DTYPE_Q4_0: put_pairs(DTYPE_Q4_0, step + 64, r, row, blocks, 4); break;
+    case DTYPE_Q4_1: put_pairs(DTYPE_Q4_1, step + 128, r, row, blocks, 4); break;
+    case DTYPE_Q5_0: put_pairs(DTYPE_Q5_0, step + 64, r, row, blocks, 5); break;
+    case DTYPE_Q5_1: put_pairs(DTYPE_Q5_1, step + 128, r, row, blocks, 5); break;
+    case DTYPE_Q8_0:
+        for (int b = 0; b < blocks; b++)
+            for (int j = 0; j < 8; j++) store_u32(step + 64 + 64 * (8 * b + j) + 4 * r, load_u32(row + (size_t)b * bytes + 2 + 4 * j) ^ 0x80808080u);
+        break;
+    default: /* IQ4_NL */
+        for (int b = 0; b < blocks; b++) put4s(step, (size_t)(64 + 256 * b), r, row + (size_t)b * bytes + 2, 4);
     }
 }
 
@@ -77,16 +106,6 @@ static void pack_q3_k_scales(uint8_t *step, int r, const uint8_t *row) {
     for (int i = 0; i < SUBS; i++) step[64 + 16 * i + r] = (uint8_t)s.scale[i];
 }
 
-/* 64 bytes of low bits per row and step half, 32 of high bits: in the order in which a tile reads them, so that reading is one ascending
- * stream of memory: low 4j and high 4j in turn, then the other low ones. */
-static void put_half(uint8_t *step, size_t at, int r, const uint8_t *low, const uint8_t *high, int n_lows) {
-    for (size_t j = 0; j < 8; j++) {
-        put4s(step, at + 128 * j, r, low + 4 * j, 1);
-        put4s(step, at + 128 * j + 64, r, high + 4 * j, 1);
-    }
-    if (n_lows == 2) put4s(step, at + 1024, r, low + 32, 8);
-}
-
 static void pack_super(dtype t, uint8_t *step, int r, const uint8_t *row) {
     switch (t) {
     case DTYPE_Q2_K:
@@ -94,17 +113,23 @@ static void pack_super(dtype t, uint8_t *step, int r, const uint8_t *row) {
         break;
     case DTYPE_Q3_K:
         put2(step, 0, r, row + 108), pack_q3_k_scales(step, r, row);
-        put_half(step, 320, r, row + 32, row, 1), put4s(step, 1344, r, row + 64, 8);
+        for (size_t j = 0; j < 8; j++) { /* in the order in which a tile reads them: two bits of the first half and third bits in turn */
+            put4s(step, 320 + 128 * j, r, row + 32 + 4 * j, 1);
+            put4s(step, 384 + 128 * j, r, row + 4 * j, 1);
+        }
+        put4s(step, 1344, r, row + 64, 8);
         break;
     case DTYPE_Q4_K:
-        put2(step, 0, r, row), put2(step, 32, r, row + 2), put1s(step, 64, r, row + 4, 12), put4s(step, 256, r, row + 16, 32);
+        put2(step, 0, r, row), put2(step, 32, r, row + 2), put1s(step, 64, r, row + 4, 12);
+        put_pairs(DTYPE_Q4_K, step + 256, r, row, 8, 4);
         break;
     case DTYPE_Q5_K:
-        put2(step, 0, r, row), put2(step, 32, r, row + 2), put1s(step, 64, r, row + 4, 12), put4s(step, 256, r, row + 16, 40);
+        put2(step, 0, r, row), put2(step, 32, r, row + 2), put1s(step, 64, r, row + 4, 12);
+        put_pairs(DTYPE_Q5_K, step + 256, r, row, 8, 5);
         break;
     case DTYPE_Q6_K:
         put2(step, 0, r, row + 208), put1s(step, 64, r, row + 192, 16);
-        put_half(step, 320, r, row, row + 128, 2), put_half(step, 1856, r, row + 64, row + 160, 2);
+        put_pairs(DTYPE_Q6_K, step + 320, r, row, 8, 6);
         break;
     default: /* IQ4_XS */
         put2(step, 0, r, row), put2(step, 32, r, row + 2), put1s(step, 64, r, row + 4, 4), put4s(step, 128, r, row + 8, 32);

@@ -39,6 +39,8 @@ static inline int32_t p_mul16(int32_t v, int n) {
 static inline int32_t p_turn16(int32_t v, int n) { return n > 0 ? p_sll16(v, n) : n < 0 ? p_srl16(v, -n) : v; }
 #define p_sll32(v, n) ((int32_t)((uint32_t)(v) << (n)))
 #define p_srl32v(v, n) ((int32_t)((uint32_t)(v) >> (n)))
+#define p_once(v) (v)
+#define p_sra32(v, n) ((v) >> (n))
 #define p_u8(p) ((int32_t)*(p))
 #define p_i8(p) ((int32_t)(int8_t)*(p))
 #define p_u16(p) u16_at(p)

@@ -20,7 +20,14 @@ static inline uint16_t load_u16(const void *p) {
     return v;
 }
 
+static inline uint32_t load_u32(const void *p) {
+    uint32_t v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+
 static inline void store_u16(void *p, uint16_t v) { __builtin_memcpy(p, &v, sizeof v); }
+static inline void store_u32(void *p, uint32_t v) { __builtin_memcpy(p, &v, sizeof v); }
 
 /* Encoders of blocks. A block with a value that is not finite is stored with scale NaN, so that reading it shows; the conversions
  * to integers are defined for any value. */

@@ -23,12 +23,6 @@ typedef struct iq_codes {
 IQ_FORMATS(IQ_DECLARE)
 #undef IQ_DECLARE
 
-static inline uint32_t load_u32(const void *p) {
-    uint32_t v;
-    __builtin_memcpy(&v, p, sizeof v);
-    return v;
-}
-
 /* Seven signs of a group of eight are stored; the eighth makes their number even. */
 static inline uint32_t iq_signs(uint32_t seven) { return seven | (uint32_t)__builtin_parity(seven) << 7; }
 
