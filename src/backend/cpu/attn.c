@@ -1,6 +1,7 @@
 /* Attention over pages: how the work of a batch is cut. */
 #include "backend/cpu/attn.h"
 #include "backend/cpu/ref/ref.h"
+#include <assert.h>
 
 enum {
     TILE_ROWS = 112,          /* rows of a tile at most: a page's K and V, read once, serve them from the nearest cache */
@@ -84,7 +85,7 @@ static attn_scratch new_scratch(const attn_job *j, const fwd *f) {
                        .all = new_partial(f, j->rows, j->v_pad), .part = new_partial(f, j->rows, j->v_pad) };
     s.weight = j->element == sizeof(float) ? (char *)s.score : arena_must_raw(f->mem, STRIP_ROWS * ATTN_SPLIT, j->element);
     if (j->a->shared_v) s.turned = arena_must_raw(f->mem, (size_t)ATTN_SPLIT * j->v_pad, sizeof(float));
-    if (j->fast) {
+    if (j->fast && j->rows > j->direct_rows) {
         s.keys = arena_must_raw(f->mem, ATTN_SPLIT / STRIP, j->key.strip_bytes);
         s.values = arena_must_raw(f->mem, j->v_strips, j->value.strip_bytes);
     }
@@ -111,6 +112,8 @@ static attn_operand stored(const attn_job *j, strip_kind kind, size_t strip_byte
     return (attn_operand){ kind, j->fast ? j->fast->direct[kind] : j->k->strip[kind], strip_bytes, chunk_bytes };
 }
 
+bool cpu_kv_pairs(dtype cache, precision p) { return cache == DTYPE_F16 && p == PRECISION_FAST && attn_fast_for(cpu_chosen_isa())->halves; }
+
 /* How K and V are stored and multiplied. */
 static void choose_operands(attn_job *j, bool fast) {
     const attn_args *a = j->a;
@@ -121,10 +124,18 @@ static void choose_operands(attn_job *j, bool fast) {
     j->element = fast ? j->fast->bytes : sizeof(float);
     j->stored_key = stored(j, k, a->kv->k_strip_bytes, dtype_block_bytes(t) * STRIP * STRIP_DEPTH / dtype_block_elems(t));
     j->stored_value = stored(j, v, a->shared_v ? (size_t)ATTN_SPLIT * STRIP * sizeof(float) : a->kv->v_strip_bytes, 0);
+    assert(fast || !a->kv->pairs);
     if (!fast) return;
+    j->shrinks = j->fast->shrinks;
     strip_fn multiply = j->fast->multiply ? j->fast->multiply : j->k->strip[STRIP_F32];
     size_t chunk = (size_t)STRIP * STRIP_DEPTH * j->element;
-    j->direct = j->stored_key.multiply && j->stored_value.multiply;
+    j->direct_rows = j->stored_key.multiply && j->stored_value.multiply ? ATTN_DIRECT_ROWS : 0;
+    if (a->kv->pairs) { /* operands are what is stored */
+        assert(j->fast->halves);
+        j->stored_key = (attn_operand){ STRIP_F32, multiply, a->kv->k_strip_bytes, chunk };
+        j->stored_value = (attn_operand){ STRIP_F32, multiply, a->kv->v_strip_bytes, chunk };
+        j->direct_rows = UINT32_MAX;
+    }
     j->key = (attn_operand){ STRIP_F32, multiply, chunk * j->k_chunks, chunk };
     j->value = (attn_operand){ STRIP_F32, multiply, chunk, chunk };
 }
@@ -138,7 +149,7 @@ void cpu_attn(const fwd *f, const attn_args *a) {
     attn_job j = { .a = a, .k_chunks = (a->k_head + STRIP_DEPTH - 1) / STRIP_DEPTH, .v_strips = (a->v_head + STRIP - 1) / STRIP };
     j.v_pad = j.v_strips * STRIP;
     choose_operands(&j, f->precision == PRECISION_FAST);
-    attn_store(f, a, j.k);
+    attn_store(f, a, j.k, j.fast);
     bool alone = work_of(a) < ALONE;
     uint32_t threads = alone ? 1 : (uint32_t)pool_threads(f->pool);
     j.threads = threads;

@@ -25,6 +25,14 @@ static void fetch_beside(const pages_of *p, strip_args *a, size_t call) {
     a->stride = p->stride;
 }
 
+/* Many rows: what rows [from, to) of them fetch of the next page, so that it is there when all are done. */
+static void fetch_share(const attn_job *j, const pages_of *p, uint32_t from, uint32_t to, uint32_t rows) {
+    const kv_view *kv = j->a->kv;
+    if (p->key != &j->stored_key || p->next_k == p->k) return; /* making operands has fetched it */
+    for (size_t at = kv->k_bytes / 64 * from / rows * 64; at < kv->k_bytes / 64 * to / rows * 64; at += 64) __builtin_prefetch(p->next_k + at, 0, 2);
+    for (size_t at = kv->v_bytes / 64 * from / rows * 64; at < kv->v_bytes / 64 * to / rows * 64; at += 64) __builtin_prefetch(p->next_v + at, 0, 2);
+}
+
 static uint32_t chunk_rows(const attn_job *j, uint32_t chunk) {
     uint32_t left = j->a->k_head - chunk * STRIP_DEPTH;
     return left < STRIP_DEPTH ? left : STRIP_DEPTH;
@@ -78,36 +86,38 @@ static void scores(const attn_job *j, const block *b, const attn_scratch *s, con
 }
 
 /* y[n, v_head] += w[n, lo..hi) V[lo..hi), v_head] for rows that see the same slots. */
-static void values(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
+static void values(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out, const pages_of *p, const float *shrink) {
     const char *w = s->weight + first * ATTN_SPLIT * j->element;
     for (uint32_t i = 0; i < j->v_strips; i++) {
         strip_args one = { .a = (const float *)(const void *)w, .b = p->v + i * p->value->strip_bytes, .ahead = p->next_v + i * p->value->strip_bytes,
-                           .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad, .from = b->lo[first], .to = b->hi[first] };
+                           .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad, .from = b->lo[first], .to = b->hi[first], .shrink = shrink };
         fetch_beside(p, &one, ATTN_SPLIT / STRIP * j->k_chunks + i);
         p->value->multiply(&one);
     }
 }
 
-/* Scores of rows that see the same slots become weights; what those rows have summed up so far shrinks with the maximum that rises. */
-static void weigh(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out) {
-    float *score = s->score + first * ATTN_SPLIT, *max = &out->max[b->row + first], *lane = s->lane + (b->row + first) * ATTN_LANES, shrink[STRIP_ROWS];
+/* Scores of rows that see the same slots become weights; what those rows have summed up so far shrinks with the maximum that rises, here
+ * or while the values are added. */
+static void weigh(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out, float *shrink) {
+    float *score = s->score + first * ATTN_SPLIT, *max = &out->max[b->row + first], *lane = s->lane + (b->row + first) * ATTN_LANES;
     uint32_t lo = b->lo[first], hi = b->hi[first];
     if (j->fast) j->fast->weigh(score, s->weight + first * ATTN_SPLIT * j->element, n, lo, hi, max, lane, shrink);
     else
         for (uint32_t r = 0; r < n; r++) shrink[r] = j->k->weigh(score + r * ATTN_SPLIT, lo, hi, max + r, lane + r * ATTN_LANES);
-    for (uint32_t r = 0; r < n; r++) {
+    for (uint32_t r = 0; !j->shrinks && r < n; r++) {
         float *y = out->y + (size_t)(b->row + first + r) * j->v_pad;
         if (shrink[r] != 1) j->k->scale(y, shrink[r], y, j->v_pad);
     }
 }
 
 static void block_step(const attn_job *j, const block *b, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
+    float shrink[STRIP_ROWS];
     scores(j, b, s, p);
     for (uint32_t r = 0, n; r < b->n; r += n) {
         for (n = b->same ? b->n : 1; r + n < b->n && b->lo[r + n] == b->lo[r] && b->hi[r + n] == b->hi[r];) n++;
         if (b->lo[r] >= b->hi[r]) continue;
-        weigh(j, b, r, n, s, out);
-        values(j, b, r, n, s, out, p);
+        weigh(j, b, r, n, s, out, shrink);
+        values(j, b, r, n, s, out, p, j->shrinks ? shrink : NULL);
     }
 }
 
@@ -166,7 +176,7 @@ static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step,
     p.beside[2] = a->shared_v ? p.beside[0] : p.next_v;
     p.beside[3] = a->shared_v ? p.beside[1] : p.next_v + a->kv->v_bytes / 2;
     p.stride = STRIP * dtype_block_bytes(a->kv->type) / dtype_block_elems(a->kv->type);
-    if (j->fast && !(j->direct && attn_rows(t) <= ATTN_DIRECT_ROWS)) make_operands(j, &p, slots, s);
+    if (j->fast && attn_rows(t) > j->direct_rows) make_operands(j, &p, slots, s);
     return p;
 }
 
@@ -176,6 +186,7 @@ static void tile_step(const attn_job *j, const attn_tile *t, uint32_t step, cons
     for (uint32_t row = 0; row < rows; row += STRIP_ROWS) {
         block b = { .row = row, .n = rows - row < STRIP_ROWS ? rows - row : STRIP_ROWS, .same = whole, .hi[0] = ATTN_SPLIT };
         bool any = whole;
+        if (rows > ATTN_DIRECT_ROWS) fetch_share(j, p, row, row + b.n, rows);
         for (uint32_t r = 0; !whole && r < b.n; r++) {
             if (sees(j, s->pos[row + r], from, from + ATTN_SPLIT, &b.lo[r], &b.hi[r])) any = true;
             else b.lo[r] = b.hi[r] = from;

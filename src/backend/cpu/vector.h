@@ -20,6 +20,7 @@ typedef struct strip_args {
     float *c;          /* [rows], 32 floats each, c_stride floats apart */
     size_t rows, c_stride, from, to;
     bool fresh;        /* c is not yet set: from zero */
+    const float *shrink; /* [rows], attn_fast.shrinks alone: what c is multiplied by first; NULL: nothing */
 } strip_args;
 /* c[r][j] (+)= sum over k in [from, to) of a[r][k] b[k][j]: a chain of fused multiply-adds in order of k for every output. */
 typedef void (*strip_fn)(const strip_args *s);
