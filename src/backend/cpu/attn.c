@@ -2,6 +2,7 @@
 #include "backend/cpu/attn.h"
 #include "backend/cpu/ref/ref.h"
 #include <assert.h>
+#include <string.h>
 
 enum {
     TILE_ROWS = 112,          /* rows of a tile at most: a page's K and V, read once, serve them from the nearest cache */
@@ -57,6 +58,16 @@ static attn_partial new_partial(const fwd *f, uint32_t rows, uint32_t v_pad) {
     return (attn_partial){ arena_must_raw(f->mem, rows, sizeof(float)), arena_must_raw(f->mem, rows, sizeof(float)), arena_must_raw(f->mem, (size_t)rows * v_pad, sizeof(float)) };
 }
 
+/* Threads take pieces in turn: interleaved so that each of them mostly gets those that lie one after another, as it fetches ahead. */
+static void interleave(attn_job *j, const fwd *f, uint32_t threads) {
+    uint32_t(*in_order)[2] = j->pieces;
+    size_t n = j->n_pieces, to = 0;
+    j->pieces = arena_must_raw(f->mem, n, sizeof *j->pieces);
+    for (size_t i = 0; to < n; i++)
+        for (uint32_t t = 0; t < threads; t++)
+            if (n * t / threads + i < n * (t + 1) / threads) memcpy(j->pieces[to++], in_order[n * t / threads + i], sizeof *j->pieces);
+}
+
 /* Few tiles with long histories: their segments are handed out one by one, if the results find room. */
 static void make_pieces(attn_job *j, const fwd *f, uint32_t threads) {
     uint64_t segments = 0, bytes = 0;
@@ -75,6 +86,7 @@ static void make_pieces(attn_job *j, const fwd *f, uint32_t threads) {
             j->pieces[j->n_pieces++][1] = split ? s : ATTN_WHOLE;
         }
     }
+    if (split) interleave(j, f, threads);
 }
 
 static attn_scratch new_scratch(const attn_job *j, const fwd *f) {

@@ -33,6 +33,10 @@ static void fetch_share(const attn_job *j, const pages_of *p, uint32_t from, uin
     for (size_t at = kv->v_bytes / 64 * from / rows * 64; at < kv->v_bytes / 64 * to / rows * 64; at += 64) __builtin_prefetch(p->next_v + at, 0, 2);
 }
 
+/* What is fetched a second time, shortly before its use, while a strip is multiplied as it is stored: the next one in memory, or what comes
+ * after the last. A processor with too many requests under way drops some. */
+static const char *soon(const strip_args *a, size_t bytes, bool last, const char *then) { return last ? then : a->b + bytes; }
+
 static uint32_t chunk_rows(const attn_job *j, uint32_t chunk) {
     uint32_t left = j->a->k_head - chunk * STRIP_DEPTH;
     return left < STRIP_DEPTH ? left : STRIP_DEPTH;
@@ -81,6 +85,7 @@ static void scores(const attn_job *j, const block *b, const attn_scratch *s, con
             strip_args one = { .a = (const float *)(const void *)(q + c * chunk), .b = p->k + at, .ahead = p->next_k + at, .c = s->score + strip * STRIP,
                                .rows = b->n, .c_stride = ATTN_SPLIT, .from = 0, .to = chunk_rows(j, c), .fresh = c == 0 };
             fetch_beside(p, &one, strip * j->k_chunks + c);
+            if (j->fast) one.ahead = soon(&one, p->key->chunk_bytes, strip * STRIP + STRIP >= hi && c + 1 == j->k_chunks, p->v);
             p->key->multiply(&one);
         }
 }
@@ -92,6 +97,7 @@ static void values(const attn_job *j, const block *b, uint32_t first, uint32_t n
         strip_args one = { .a = (const float *)(const void *)w, .b = p->v + i * p->value->strip_bytes, .ahead = p->next_v + i * p->value->strip_bytes,
                            .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad, .from = b->lo[first], .to = b->hi[first], .shrink = shrink };
         fetch_beside(p, &one, ATTN_SPLIT / STRIP * j->k_chunks + i);
+        if (j->fast) one.ahead = soon(&one, p->value->strip_bytes, i + 1 == j->v_strips, p->next_k);
         p->value->multiply(&one);
     }
 }
@@ -148,20 +154,11 @@ static void make_operands(const attn_job *j, pages_of *p, uint32_t slots, const 
     p->value = &j->value;
 }
 
-/* The step that this thread will probably take next: the one after it or, where threads take segment after segment in turn, the first one
- * of the segment that will be left. */
-static uint32_t next_step(const attn_job *j, const attn_tile *t, uint32_t step, uint32_t end) {
-    const uint32_t per = ATTN_SEGMENT / ATTN_SPLIT;
-    uint32_t next = step + 1;
-    if (t->parts && next % per == 0) next += (j->threads - 1) * per;
-    return next * ATTN_SPLIT < end ? next : step;
-}
-
-/* The pages of a step and of the one after it, for keys up to `end`; without one there, nothing is fetched that is not there already. */
-static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step, uint32_t end, const attn_scratch *s) {
+/* The pages of a step and of the one after it, for keys up to `seen`; without one there, nothing is fetched that is not there already. */
+static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step, uint32_t seen, const attn_scratch *s) {
     const attn_args *a = j->a;
     const uint32_t *pages = a->b->pages[a->b->seq[t->token]];
-    uint32_t left = end - step * ATTN_SPLIT, slots = left < ATTN_SPLIT ? left : ATTN_SPLIT, page = pages[step], next = pages[next_step(j, t, step, end)];
+    uint32_t left = seen - step * ATTN_SPLIT, slots = left < ATTN_SPLIT ? left : ATTN_SPLIT, page = pages[step], next = pages[left > ATTN_SPLIT ? step + 1 : step];
     pages_of p = { .k = kv_k(a->kv, page, a->layer, t->kv_head), .next_k = kv_k(a->kv, next, a->layer, t->kv_head),
                    .key = &j->stored_key, .value = &j->stored_value };
     if (a->shared_v) {

@@ -91,7 +91,10 @@ static inline __attribute__((always_inline)) void product_rows(const int R, cons
     if (s->from % 2) add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_set1_epi32(0xffff), false), k++;
     for (; k < s->to / 2; k++) {
         const char *const *beside = s->beside + k % 2 * 2;
-        for (int w = 0; R <= ATTN_DIRECT_ROWS && w < 2; w++) V_FETCH_FAR(beside[w] + k / 2 * s->stride);
+        for (size_t w = 0; R <= ATTN_DIRECT_ROWS && w < 2; w++) {
+            V_FETCH_FAR(beside[w] + k / 2 * s->stride);
+            V_FETCH_FAR(s->ahead + k * 128 + w * 64);
+        }
         add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_setzero_si512(), true);
     }
     if (s->to % 2) add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_set1_epi32((int)0xffff0000), false);
@@ -131,6 +134,11 @@ static inline __attribute__((always_inline)) void add_direct(const int R, __m512
     }
 }
 
+#define FETCH_f32(p, k) (V_FETCH_FAR((p) + (k) * 128), V_FETCH_FAR((p) + (k) * 128 + 64))
+#define FETCH_f16(p, k) V_FETCH_FAR((p) + (k) * 64)
+#define FETCH_q8_k(p, k) V_FETCH_FAR((p) + (k) * 34)
+#define FETCH_q8_v(p, k) V_FETCH_FAR((p) + (k) * 34)
+
 /* The first and the last pair may have one row that counts: the other is not read, it may hold anything. */
 #define DIRECT_OF(kind)                                                                                                \
     static inline __attribute__((always_inline)) void direct_pair_##kind(const int R, const strip_args *s, __m512 sum[][2], const __m512 scale[2], size_t k, const bool first, const bool second) { \
@@ -138,7 +146,8 @@ static inline __attribute__((always_inline)) void add_direct(const int R, __m512
         const char *const *beside = s->beside + (k & 2);                                                               \
         (void)scale;                                                                                                   \
         for (size_t w = 0; w < 2; w++) {                                                                               \
-            V_FETCH(beside[w] + k / 4 * s->stride);                                                                    \
+            V_FETCH_FAR(beside[w] + k / 4 * s->stride);                                                                \
+            FETCH_##kind(s->ahead, k + w);                                                                             \
             upper[w] = first ? ROW_##kind(s->b, k, w * VN, scale[w]) : V_ZERO();                                       \
             lower[w] = second ? ROW_##kind(s->b, k + 1, w * VN, scale[w]) : V_ZERO();                                  \
         }                                                                                                              \
