@@ -17,25 +17,33 @@ typedef struct pages_of {
     const attn_operand *key, *value;     /* what these are */
     const char *beside[4];               /* the halves of the next page's K and of its V, fetched meanwhile where nothing else does it */
     size_t stride;
+    size_t share, calls_before; /* many rows: bytes for a product, products of the blocks before; 0: few rows */
 } pages_of;
 
-/* What the call-th product over a page fetches of the next one: the same share of each stream. */
+/* What the call-th product over a page fetches of the next one: the same share of each stream or, where many rows pass over the page block
+ * by block, of the whole. */
 static void fetch_beside(const pages_of *p, strip_args *a, size_t call) {
     for (int i = 0; i < 4; i++) a->beside[i] = p->beside[i] + call * (STRIP_DEPTH / 4) * p->stride;
     a->stride = p->stride;
 }
 
-/* Many rows: what rows [from, to) of them fetch of the next page, so that it is there when all are done. */
-static void fetch_share(const attn_job *j, const pages_of *p, uint32_t from, uint32_t to, uint32_t rows) {
-    const kv_view *kv = j->a->kv;
-    if (p->key != &j->stored_key || p->next_k == p->k) return; /* making operands has fetched it */
-    for (size_t at = kv->k_bytes / 64 * from / rows * 64; at < kv->k_bytes / 64 * to / rows * 64; at += 64) __builtin_prefetch(p->next_k + at, 0, 2);
-    for (size_t at = kv->v_bytes / 64 * from / rows * 64; at < kv->v_bytes / 64 * to / rows * 64; at += 64) __builtin_prefetch(p->next_v + at, 0, 2);
+static void fetch_share(const attn_job *j, const pages_of *p, strip_args *a, size_t call) {
+    size_t at = (p->calls_before + call) * p->share;
+    a->ahead = at < j->a->kv->k_bytes ? p->next_k + at : p->next_v + (at - j->a->kv->k_bytes);
+    a->stride = p->share / (STRIP_DEPTH / 2);
+    for (int i = 0; i < 4; i++) a->beside[i] = a->ahead;
 }
 
-/* What is fetched a second time, shortly before its use, while a strip is multiplied as it is stored: the next one in memory, or what comes
- * after the last. A processor with too many requests under way drops some. */
-static const char *soon(const strip_args *a, size_t bytes, bool last, const char *then) { return last ? then : a->b + bytes; }
+/* What fast attention fetches meanwhile: few rows a share of the next page, and a second time what is multiplied next, as a processor with
+ * too many requests under way drops some; many rows their share. */
+static void fetch(const attn_job *j, const pages_of *p, strip_args *a, size_t call, const char *next) {
+    if (p->share) {
+        fetch_share(j, p, a, call);
+        return;
+    }
+    fetch_beside(p, a, call);
+    a->ahead = next;
+}
 
 static uint32_t chunk_rows(const attn_job *j, uint32_t chunk) {
     uint32_t left = j->a->k_head - chunk * STRIP_DEPTH;
@@ -84,8 +92,8 @@ static void scores(const attn_job *j, const block *b, const attn_scratch *s, con
             size_t at = strip * p->key->strip_bytes + c * p->key->chunk_bytes;
             strip_args one = { .a = (const float *)(const void *)(q + c * chunk), .b = p->k + at, .ahead = p->next_k + at, .c = s->score + strip * STRIP,
                                .rows = b->n, .c_stride = ATTN_SPLIT, .from = 0, .to = chunk_rows(j, c), .fresh = c == 0 };
-            fetch_beside(p, &one, strip * j->k_chunks + c);
-            if (j->fast) one.ahead = soon(&one, p->key->chunk_bytes, strip * STRIP + STRIP >= hi && c + 1 == j->k_chunks, p->v);
+            bool last = strip * STRIP + STRIP >= hi && c + 1 == j->k_chunks;
+            if (j->fast) fetch(j, p, &one, strip * j->k_chunks + c, last ? p->v : one.b + p->key->chunk_bytes);
             p->key->multiply(&one);
         }
 }
@@ -96,8 +104,7 @@ static void values(const attn_job *j, const block *b, uint32_t first, uint32_t n
     for (uint32_t i = 0; i < j->v_strips; i++) {
         strip_args one = { .a = (const float *)(const void *)w, .b = p->v + i * p->value->strip_bytes, .ahead = p->next_v + i * p->value->strip_bytes,
                            .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad, .from = b->lo[first], .to = b->hi[first], .shrink = shrink };
-        fetch_beside(p, &one, ATTN_SPLIT / STRIP * j->k_chunks + i);
-        if (j->fast) one.ahead = soon(&one, p->value->strip_bytes, i + 1 == j->v_strips, p->next_k);
+        if (j->fast) fetch(j, p, &one, ATTN_SPLIT / STRIP * j->k_chunks + i, i + 1 < j->v_strips ? one.b + p->value->strip_bytes : p->next_k);
         p->value->multiply(&one);
     }
 }
@@ -173,17 +180,19 @@ static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step,
     p.beside[2] = a->shared_v ? p.beside[0] : p.next_v;
     p.beside[3] = a->shared_v ? p.beside[1] : p.next_v + a->kv->v_bytes / 2;
     p.stride = STRIP * dtype_block_bytes(a->kv->type) / dtype_block_elems(a->kv->type);
-    if (j->fast && attn_rows(t) > j->direct_rows) make_operands(j, &p, slots, s);
+    uint32_t rows = attn_rows(t), blocks = (rows + STRIP_ROWS - 1) / STRIP_ROWS;
+    if (rows > ATTN_DIRECT_ROWS) p.share = (a->kv->k_bytes + a->kv->v_bytes) / (blocks * (ATTN_SPLIT / STRIP * j->k_chunks + j->v_strips));
+    if (j->fast && rows > j->direct_rows) make_operands(j, &p, slots, s);
     return p;
 }
 
-static void tile_step(const attn_job *j, const attn_tile *t, uint32_t step, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
+static void tile_step(const attn_job *j, const attn_tile *t, uint32_t step, const attn_scratch *s, const attn_partial *out, pages_of *p) {
     uint32_t rows = attn_rows(t), from = step * ATTN_SPLIT;
     bool whole = s->pos[0] + 1 >= from + ATTN_SPLIT && attn_first_key(j->a, s->pos[rows - 1]) <= from; /* as nearly all pages of a long context */
     for (uint32_t row = 0; row < rows; row += STRIP_ROWS) {
         block b = { .row = row, .n = rows - row < STRIP_ROWS ? rows - row : STRIP_ROWS, .same = whole, .hi[0] = ATTN_SPLIT };
         bool any = whole;
-        if (rows > ATTN_DIRECT_ROWS) fetch_share(j, p, row, row + b.n, rows);
+        p->calls_before = row / STRIP_ROWS * (ATTN_SPLIT / STRIP * j->k_chunks + j->v_strips);
         for (uint32_t r = 0; !whole && r < b.n; r++) {
             if (sees(j, s->pos[row + r], from, from + ATTN_SPLIT, &b.lo[r], &b.hi[r])) any = true;
             else b.lo[r] = b.hi[r] = from;
@@ -194,8 +203,8 @@ static void tile_step(const attn_job *j, const attn_tile *t, uint32_t step, cons
     }
 }
 
-/* e^x; fast, where scores count powers of two, 2^x. */
-static float power(const attn_job *j, float x) { return j->fast ? vmath_weight(x) : vmath_exp(x); }
+/* e^x; fast, where scores count powers of two, 2^x. Of two maxima one is the higher: half of all calls are for 0. */
+static float power(const attn_job *j, float x) { return x == 0 ? 1 : j->fast ? vmath_weight(x) : vmath_exp(x); }
 
 static float fold(float *lane) {
     for (int half = ATTN_LANES / 2; half; half /= 2)

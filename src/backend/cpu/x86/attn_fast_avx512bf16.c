@@ -89,12 +89,13 @@ static inline __attribute__((always_inline)) void product_rows(const int R, cons
     begin_sums(R, s, row, sum);
     size_t k = s->from / 2;
     if (s->from % 2) add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_set1_epi32(0xffff), false), k++;
-    for (; k < s->to / 2; k++) {
+    for (const char *ahead = s->ahead; k < s->to / 2; k++) {
         const char *const *beside = s->beside + k % 2 * 2;
-        for (size_t w = 0; R <= ATTN_DIRECT_ROWS && w < 2; w++) {
-            V_FETCH_FAR(beside[w] + k / 2 * s->stride);
-            V_FETCH_FAR(s->ahead + k * 128 + w * 64);
+        for (size_t w = 0; w < 2; w++) {
+            V_FETCH_FAR(ahead + w * 64);
+            if (R <= ATTN_DIRECT_ROWS) V_FETCH_FAR(beside[w] + k / 2 * s->stride);
         }
+        ahead += R <= ATTN_DIRECT_ROWS ? 128 : s->stride;
         add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_setzero_si512(), true);
     }
     if (s->to % 2) add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_set1_epi32((int)0xffff0000), false);
