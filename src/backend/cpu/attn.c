@@ -164,7 +164,6 @@ void cpu_attn(const fwd *f, const attn_args *a) {
     attn_store(f, a, j.k, j.fast);
     bool alone = work_of(a) < ALONE;
     uint32_t threads = alone ? 1 : (uint32_t)pool_threads(f->pool);
-    j.threads = threads;
     make_tiles(&j, f, threads);
     make_pieces(&j, f, threads);
     j.scratch = arena_must(f->mem, threads, sizeof *j.scratch);

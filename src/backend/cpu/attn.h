@@ -49,7 +49,7 @@ typedef struct attn_job {
     size_t n_tiles, n_pieces;
     uint32_t (*pieces)[2];    /* (tile, segment of it) or (tile, ATTN_WHOLE): what a thread takes at once */
     attn_scratch *scratch;    /* [threads] */
-    uint32_t threads, rows, k_chunks, v_strips, v_pad; /* rows: of the largest tile; chunks of STRIP_DEPTH elements of K; strips of V */
+    uint32_t rows, k_chunks, v_strips, v_pad; /* rows: of the largest tile; chunks of STRIP_DEPTH elements of K; strips of V */
 } attn_job;
 
 enum { ATTN_WHOLE = 0xffffffffu };
