@@ -225,8 +225,8 @@ static void fast_products(const attn_fast *d, const attn_fast *f, cpu_isa isa, o
     a.a = got->row;
     a.b = a.ahead = (const char *)got->strip;
     a.c = c1;
+    float factor[FAST_ROWS];
     if (f->shrinks && !a.fresh && below(2)) { /* sums that shrink first are those that were made to shrink */
-        float factor[FAST_ROWS];
         fill(factor, FAST_ROWS, plain);
         fill(c0, FAST_ROWS * 40, plain);
         memcpy(c1, c0, sizeof c0);
