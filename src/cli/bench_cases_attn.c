@@ -83,7 +83,9 @@ static void compare_row(attn_case *c, const attn_args *a, uint32_t row, kernel_c
 
 static void one_case(kernel_run *k, const head_shape *s, dtype type, uint32_t depth, uint32_t rows, const char *name) {
     attn_case c = { .k = k, .shape = s };
-    c.kv = (kv_view){ .type = type, .page_tokens = PAGE, .n_layers = 1, .n_heads = s->kv_heads, .k_head = s->k_head, .v_head = s->v_head, .shared_v = s->shared_v };
+    fwd f = kernel_fwd(k, false, PRECISION_FAST);
+    c.kv = (kv_view){ .type = type, .page_tokens = PAGE, .n_layers = 1, .n_heads = s->kv_heads, .k_head = s->k_head, .v_head = s->v_head, .shared_v = s->shared_v,
+                       .pairs = !s->shared_v && f.backend->kv_pairs && f.backend->kv_pairs(type, PRECISION_FAST) };
     kv_view_layout(&c.kv);
     uint32_t n_pages = (depth + rows + PAGE - 1) / PAGE;
     c.kv.data = arena_must(kernel_memory(k), n_pages, c.kv.page_bytes);
@@ -92,7 +94,6 @@ static void one_case(kernel_run *k, const head_shape *s, dtype type, uint32_t de
     fill_cache(&c, depth);
     tape_record r = { .op = OP_ID_attn, .u.attn = args_at(&c, depth, rows, 0) };
     kernel_case kc = { .name = name, .calls = &r, .n_calls = 1, .precision = PRECISION_FAST };
-    fwd f = kernel_fwd(k, false, PRECISION_FAST);
     kernel_call(&f, &r);
     compare_row(&c, &r.u.attn, 0, &kc.cmp);
     if (rows > 1) compare_row(&c, &r.u.attn, rows - 1, &kc.cmp);

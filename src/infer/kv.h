@@ -15,7 +15,7 @@ typedef struct kv_name {
 
 typedef struct kv kv;
 
-/* view: type, page_tokens, n_layers, n_heads, k_head, v_head, shared_v set; the layout is filled here. */
+/* view: its shape is set; the layout is filled here. */
 kv *kv_new(kv_view view, uint32_t n_pages, err *e);
 void kv_free(kv *k);
 const kv_view *kv_view_of(const kv *k);

@@ -6,10 +6,11 @@
 
 enum { DEFAULT_BATCH = 512, LEAST_CONTEXT = 512 };
 
-kv_view plan_view(const model *m, dtype cache_type) {
+kv_view plan_view(const model *m, const backend *b, dtype cache_type, precision p) {
     const model_spec *s = &m->spec;
     return (kv_view){ .type = cache_type, .page_tokens = KV_PAGE_TOKENS, .n_layers = s->layers, .n_heads = spec_kv_heads(s),
-                      .k_head = spec_k_head(s), .v_head = spec_v_head(s), .shared_v = spec_is_mla(s) };
+                      .k_head = spec_k_head(s), .v_head = spec_v_head(s), .shared_v = spec_is_mla(s),
+                      .pairs = b && b->kv_pairs && !spec_is_mla(s) && b->kv_pairs(cache_type, p) };
 }
 
 typedef struct product_plan {
@@ -113,7 +114,8 @@ static bool lower_context(memory_plan *p, const kv_view *view, bool limited, err
 }
 
 bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, err *e) {
-    kv_view view = plan_view(m, o->cache_type);
+    const backend *b = o->backend ? backend_find(o->backend) : backend_at(0);
+    kv_view view = plan_view(m, b, o->cache_type, o->precision);
     if (!kv_view_layout(&view)) return err_set(e, ERR_LIMIT, "the model's cache rows are too large");
     *p = (memory_plan){ .weights_mapped = m->weight_bytes, .weights_copied = m->copied_bytes, .kv_bytes_per_token = view.page_bytes / KV_PAGE_TOKENS,
                         .batch_tokens = o->batch_tokens ? o->batch_tokens : DEFAULT_BATCH };
@@ -123,7 +125,6 @@ bool memory_plan_make(memory_plan *p, const model *m, const runner_options *o, e
                err_got(e, "%u tokens", o->context);
     p->context = o->context ? o->context : m->spec.context;
     p->scratch = scratch_bytes(&m->spec, p->batch_tokens);
-    const backend *b = o->backend ? backend_find(o->backend) : backend_at(0);
     if (b && b->attn_scratch) p->scratch += b->attn_scratch(&view, m->spec.heads, p->batch_tokens, (uint32_t)(o->threads ? o->threads : cpu_count()));
     if (b && b->product_scratch)
         p->scratch += product_bytes(m, b, (scratch_case){ p->batch_tokens, 1, (uint32_t)(o->threads ? o->threads : cpu_count()), o->precision == PRECISION_FAST });

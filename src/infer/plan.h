@@ -4,5 +4,5 @@
 #include "infer/runner.h"
 
 enum { PLAN_LOGITS_ROWS = 64 }; /* of a pass: memory for so many is counted */
-kv_view plan_view(const model *m, dtype cache_type);
+kv_view plan_view(const model *m, const backend *b, dtype cache_type, precision p);
 #endif

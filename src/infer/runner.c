@@ -132,7 +132,7 @@ runner *runner_new(model *m, const runner_options *o, err *e) {
     if (!cache_ok) err_set(e, ERR_USAGE, "the cache cannot be stored as %s", dtype_name(o->cache_type)), err_expected(e, "f32, f16 or q8_0");
     r->backend = cache_ok ? choose_backend(o->backend, e) : NULL;
     if (!r->backend || !backend_fits(r->backend, m, e) || !memory_plan_make(&r->plan, m, o, e) || !alloc_rows(&r->rows, r->plan.batch_tokens, e) ||
-        !(r->kv = kv_new(plan_view(m, o->cache_type), r->plan.pages, e))) {
+        !(r->kv = kv_new(plan_view(m, r->backend, o->cache_type, o->precision), r->plan.pages, e))) {
         runner_free(r);
         return NULL;
     }

@@ -5,6 +5,9 @@
  * F32 and F16 store the strip's rows one after another. Q8_0 has a scale for every 32 elements of a slot: in K each 32 rows of a strip are
  * {f16 scale[32 slots]; int8 [32 elements][32 slots]}, a strip of V is {f16 scale[slots]; int8 [slots][32 elements]}; the bytes are
  * those of the format's own blocks. With shared_v (MLA) V is the first v_head elements of K and is not stored.
+ * An F16 cache that only fast attention reads may hold, instead of halves, the bfloat16 values that fast attention would round them to,
+ * as pairs for a processor that multiplies pairs: rows r and r + 1 of a strip, r even, are the upper and the lower half of the dwords of
+ * one row of 32. Results are the same, and nothing is converted when the cache is read.
  * A page is opaque to everyone but the attention op, which writes it; it is owned by infer/kv. Slots not yet written hold anything. */
 #ifndef PINGTI_OP_KV_VIEW_H
 #define PINGTI_OP_KV_VIEW_H
@@ -18,6 +21,7 @@ typedef struct kv_view {
     uint32_t page_tokens, n_layers, n_heads;
     uint32_t k_head, v_head; /* elements of one head */
     bool shared_v;
+    bool pairs; /* F16 without shared_v alone; backend.kv_pairs says when */
     uint32_t v_strips;
     size_t k_strip_bytes, v_strip_bytes;
     size_t k_bytes, v_bytes; /* of one head in one layer of a page */
@@ -25,7 +29,7 @@ typedef struct kv_view {
     char *data; /* [pages][page_bytes] */
 } kv_view;
 
-/* Fills the sizes from type, page_tokens, n_layers, n_heads, k_head, v_head, shared_v. False: overflow. */
+/* Fills the sizes from what stands above them. False: overflow. */
 bool kv_view_layout(kv_view *v);
 
 /* The first strip of a head's K or V. */

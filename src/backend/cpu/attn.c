@@ -1,6 +1,8 @@
 /* Attention over pages: how the work of a batch is cut. */
 #include "backend/cpu/attn.h"
 #include "backend/cpu/ref/ref.h"
+#include <assert.h>
+#include <string.h>
 
 enum {
     TILE_ROWS = 112,          /* rows of a tile at most: a page's K and V, read once, serve them from the nearest cache */
@@ -56,6 +58,16 @@ static attn_partial new_partial(const fwd *f, uint32_t rows, uint32_t v_pad) {
     return (attn_partial){ arena_must_raw(f->mem, rows, sizeof(float)), arena_must_raw(f->mem, rows, sizeof(float)), arena_must_raw(f->mem, (size_t)rows * v_pad, sizeof(float)) };
 }
 
+/* Threads take pieces in turn: interleaved so that each of them mostly gets those that lie one after another, as it fetches ahead. */
+static void interleave(attn_job *j, const fwd *f, uint32_t threads) {
+    uint32_t(*in_order)[2] = j->pieces;
+    size_t n = j->n_pieces, to = 0;
+    j->pieces = arena_must_raw(f->mem, n, sizeof *j->pieces);
+    for (size_t i = 0; to < n; i++)
+        for (uint32_t t = 0; t < threads; t++)
+            if (n * t / threads + i < n * (t + 1) / threads) memcpy(j->pieces[to++], in_order[n * t / threads + i], sizeof *j->pieces);
+}
+
 /* Few tiles with long histories: their segments are handed out one by one, if the results find room. */
 static void make_pieces(attn_job *j, const fwd *f, uint32_t threads) {
     uint64_t segments = 0, bytes = 0;
@@ -74,6 +86,7 @@ static void make_pieces(attn_job *j, const fwd *f, uint32_t threads) {
             j->pieces[j->n_pieces++][1] = split ? s : ATTN_WHOLE;
         }
     }
+    if (split) interleave(j, f, threads);
 }
 
 static attn_scratch new_scratch(const attn_job *j, const fwd *f) {
@@ -84,7 +97,7 @@ static attn_scratch new_scratch(const attn_job *j, const fwd *f) {
                        .all = new_partial(f, j->rows, j->v_pad), .part = new_partial(f, j->rows, j->v_pad) };
     s.weight = j->element == sizeof(float) ? (char *)s.score : arena_must_raw(f->mem, STRIP_ROWS * ATTN_SPLIT, j->element);
     if (j->a->shared_v) s.turned = arena_must_raw(f->mem, (size_t)ATTN_SPLIT * j->v_pad, sizeof(float));
-    if (j->fast) {
+    if (j->fast && j->rows > j->direct_rows) {
         s.keys = arena_must_raw(f->mem, ATTN_SPLIT / STRIP, j->key.strip_bytes);
         s.values = arena_must_raw(f->mem, j->v_strips, j->value.strip_bytes);
     }
@@ -111,6 +124,8 @@ static attn_operand stored(const attn_job *j, strip_kind kind, size_t strip_byte
     return (attn_operand){ kind, j->fast ? j->fast->direct[kind] : j->k->strip[kind], strip_bytes, chunk_bytes };
 }
 
+bool cpu_kv_pairs(dtype cache, precision p) { return cache == DTYPE_F16 && p == PRECISION_FAST && attn_fast_for(cpu_chosen_isa())->halves; }
+
 /* How K and V are stored and multiplied. */
 static void choose_operands(attn_job *j, bool fast) {
     const attn_args *a = j->a;
@@ -121,10 +136,18 @@ static void choose_operands(attn_job *j, bool fast) {
     j->element = fast ? j->fast->bytes : sizeof(float);
     j->stored_key = stored(j, k, a->kv->k_strip_bytes, dtype_block_bytes(t) * STRIP * STRIP_DEPTH / dtype_block_elems(t));
     j->stored_value = stored(j, v, a->shared_v ? (size_t)ATTN_SPLIT * STRIP * sizeof(float) : a->kv->v_strip_bytes, 0);
+    assert(fast || !a->kv->pairs);
     if (!fast) return;
+    j->shrinks = j->fast->shrinks;
     strip_fn multiply = j->fast->multiply ? j->fast->multiply : j->k->strip[STRIP_F32];
     size_t chunk = (size_t)STRIP * STRIP_DEPTH * j->element;
-    j->direct = j->stored_key.multiply && j->stored_value.multiply;
+    j->direct_rows = j->stored_key.multiply && j->stored_value.multiply ? ATTN_DIRECT_ROWS : 0;
+    if (a->kv->pairs) { /* operands are what is stored */
+        assert(j->fast->halves);
+        j->stored_key = (attn_operand){ STRIP_F32, multiply, a->kv->k_strip_bytes, chunk };
+        j->stored_value = (attn_operand){ STRIP_F32, multiply, a->kv->v_strip_bytes, chunk };
+        j->direct_rows = UINT32_MAX;
+    }
     j->key = (attn_operand){ STRIP_F32, multiply, chunk * j->k_chunks, chunk };
     j->value = (attn_operand){ STRIP_F32, multiply, chunk, chunk };
 }
@@ -138,10 +161,9 @@ void cpu_attn(const fwd *f, const attn_args *a) {
     attn_job j = { .a = a, .k_chunks = (a->k_head + STRIP_DEPTH - 1) / STRIP_DEPTH, .v_strips = (a->v_head + STRIP - 1) / STRIP };
     j.v_pad = j.v_strips * STRIP;
     choose_operands(&j, f->precision == PRECISION_FAST);
-    attn_store(f, a, j.k);
+    attn_store(f, a, j.k, j.fast);
     bool alone = work_of(a) < ALONE;
     uint32_t threads = alone ? 1 : (uint32_t)pool_threads(f->pool);
-    j.threads = threads;
     make_tiles(&j, f, threads);
     make_pieces(&j, f, threads);
     j.scratch = arena_must(f->mem, threads, sizeof *j.scratch);

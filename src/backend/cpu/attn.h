@@ -42,18 +42,19 @@ typedef struct attn_job {
     const vector_kernels *k;
     const attn_fast *fast;    /* NULL: exact */
     size_t element;           /* bytes of one of q's and the weights' elements */
-    bool direct;              /* fast: few rows multiply what is stored */
+    bool shrinks;             /* results shrink while values are added to them */
+    uint32_t direct_rows;     /* fast: tiles of at most so many rows multiply what is stored, without operands being made */
     attn_operand stored_key, stored_value, key, value;
     attn_tile *tiles;
     size_t n_tiles, n_pieces;
     uint32_t (*pieces)[2];    /* (tile, segment of it) or (tile, ATTN_WHOLE): what a thread takes at once */
     attn_scratch *scratch;    /* [threads] */
-    uint32_t threads, rows, k_chunks, v_strips, v_pad; /* rows: of the largest tile; chunks of STRIP_DEPTH elements of K; strips of V */
+    uint32_t rows, k_chunks, v_strips, v_pad; /* rows: of the largest tile; chunks of STRIP_DEPTH elements of K; strips of V */
 } attn_job;
 
 enum { ATTN_WHOLE = 0xffffffffu };
 
-void attn_store(const fwd *f, const attn_args *a, const vector_kernels *k);
+void attn_store(const fwd *f, const attn_args *a, const vector_kernels *k, const attn_fast *fast);
 void attn_piece(void *ctx, size_t piece, int worker); /* a pool_task over the pieces of an attn_job */
 void attn_merge(void *ctx, size_t tile, int worker);  /* a pool_task over its tiles: those done in parts are put together */
 

@@ -15,6 +15,9 @@ enum { ATTN_DIRECT_ROWS = 8 };
 typedef struct attn_fast {
     const char *name;
     size_t bytes; /* of an element of an operand */
+    bool shrinks; /* multiply and direct[] heed strip_args.shrink */
+    /* x[n] as an F16 cache holds it in kv_view.pairs -> halves, before they are paired. NULL: operands are no pairs. */
+    void (*halves)(const float *x, size_t n, uint16_t *to);
     /* x[n] times scale -> a row of the left operand, [STRIP_DEPTH], n <= STRIP_DEPTH, padded to an even number. */
     void (*row)(const float *x, float scale, size_t n, void *to);
     operand_fn strip[STRIP_KINDS];

@@ -8,6 +8,7 @@ enum { SHARED_WORK = 1 << 15 }; /* elements below which the calling thread store
 typedef struct store_job {
     const attn_args *a;
     const vector_kernels *k;
+    const attn_fast *fast;
     uint32_t (*runs)[2]; /* rows [from, to) of one page */
     size_t n_runs;
 } store_job;
@@ -20,10 +21,31 @@ static void scatter(const char *from, char *to, uint32_t n, size_t step, size_t 
         for (uint32_t i = 0; i < n; i++) memcpy(to + i * step, from + i * 4, 4);
 }
 
+/* Rows in pairs: K's are elements, V's slots; the first one of a pair has the upper half of a dword. */
+static void put_k_pairs(const store_job *j, char *to, const float *x, uint32_t n) {
+    uint16_t h[STRIP_DEPTH];
+    for (uint32_t i = 0; i < n; i += STRIP_DEPTH) {
+        uint32_t part = n - i < STRIP_DEPTH ? n - i : STRIP_DEPTH;
+        j->fast->halves(x + i, part, h);
+        for (uint32_t e = 0; e < part; e++) memcpy(to + (i + e) / 2 * (STRIP * 4) + (e % 2 ? 0 : 2), &h[e], sizeof *h);
+    }
+}
+
+static void put_v_pairs(const store_job *j, char *v, uint32_t slot, const float *x) {
+    const kv_view *kv = j->a->kv;
+    for (uint32_t i = 0; i < kv->v_strips; i++) {
+        uint16_t h[STRIP] = { 0 };
+        char *to = v + i * kv->v_strip_bytes + slot / 2 * (STRIP * 4) + (slot % 2 ? 0 : 2);
+        j->fast->halves(x + i * STRIP, kv->v_head - i * STRIP < STRIP ? kv->v_head - i * STRIP : STRIP, h);
+        for (uint32_t e = 0; e < STRIP; e++) memcpy(to + e * 4, &h[e], sizeof *h);
+    }
+}
+
 static void put_k(const store_job *j, char *k, uint32_t slot, const float *x) {
     const kv_view *kv = j->a->kv;
     char *to = k + slot / STRIP * kv->k_strip_bytes, halves[512];
-    if (kv->type == DTYPE_F32) scatter((const char *)x, to + slot % STRIP * 4, kv->k_head, STRIP * 4, 4);
+    if (kv->pairs) put_k_pairs(j, k + slot / STRIP * kv->k_strip_bytes + slot % STRIP * 4, x, kv->k_head);
+    else if (kv->type == DTYPE_F32) scatter((const char *)x, to + slot % STRIP * 4, kv->k_head, STRIP * 4, 4);
     else if (kv->type == DTYPE_F16)
         for (uint32_t i = 0; i < kv->k_head; i += 256) {
             uint32_t n = kv->k_head - i < 256 ? kv->k_head - i : 256;
@@ -37,6 +59,10 @@ static void put_v(const store_job *j, char *v, uint32_t slot, const float *x) {
     const kv_view *kv = j->a->kv;
     if (kv->type == DTYPE_Q8_0) {
         kv_put_v(kv, v, slot, x);
+        return;
+    }
+    if (kv->pairs) {
+        put_v_pairs(j, v, slot, x);
         return;
     }
     size_t size = dtype_block_bytes(kv->type);
@@ -66,9 +92,9 @@ static void store_task(void *ctx, size_t task, int worker) {
     }
 }
 
-void attn_store(const fwd *f, const attn_args *a, const vector_kernels *k) {
+void attn_store(const fwd *f, const attn_args *a, const vector_kernels *k, const attn_fast *fast) {
     uint32_t T = (uint32_t)a->q->rows;
-    store_job j = { a, k, arena_must_raw(f->mem, T, sizeof *j.runs), 0 };
+    store_job j = { a, k, fast, arena_must_raw(f->mem, T, sizeof *j.runs), 0 };
     for (uint32_t t = 0, end; t < T; t = end) {
         uint32_t page = (uint32_t)a->b->pos[t] / a->kv->page_tokens;
         for (end = t + 1; end < T && a->b->seq[end] == a->b->seq[t] && (uint32_t)a->b->pos[end] / a->kv->page_tokens == page;) end++;

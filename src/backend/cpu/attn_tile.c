@@ -17,12 +17,32 @@ typedef struct pages_of {
     const attn_operand *key, *value;     /* what these are */
     const char *beside[4];               /* the halves of the next page's K and of its V, fetched meanwhile where nothing else does it */
     size_t stride;
+    size_t share, calls_before; /* many rows: bytes for a product, products of the blocks before; 0: few rows */
 } pages_of;
 
-/* What the call-th product over a page fetches of the next one: the same share of each stream. */
+/* What the call-th product over a page fetches of the next one: the same share of each stream or, where many rows pass over the page block
+ * by block, of the whole. */
 static void fetch_beside(const pages_of *p, strip_args *a, size_t call) {
     for (int i = 0; i < 4; i++) a->beside[i] = p->beside[i] + call * (STRIP_DEPTH / 4) * p->stride;
     a->stride = p->stride;
+}
+
+static void fetch_share(const attn_job *j, const pages_of *p, strip_args *a, size_t call) {
+    size_t at = (p->calls_before + call) * p->share;
+    a->ahead = at < j->a->kv->k_bytes ? p->next_k + at : p->next_v + (at - j->a->kv->k_bytes);
+    a->stride = p->share / (STRIP_DEPTH / 2);
+    for (int i = 0; i < 4; i++) a->beside[i] = a->ahead;
+}
+
+/* What fast attention fetches meanwhile: few rows a share of the next page, and a second time what is multiplied next, as a processor with
+ * too many requests under way drops some; many rows their share. */
+static void fetch(const attn_job *j, const pages_of *p, strip_args *a, size_t call, const char *next) {
+    if (p->share) {
+        fetch_share(j, p, a, call);
+        return;
+    }
+    fetch_beside(p, a, call);
+    a->ahead = next;
 }
 
 static uint32_t chunk_rows(const attn_job *j, uint32_t chunk) {
@@ -72,42 +92,45 @@ static void scores(const attn_job *j, const block *b, const attn_scratch *s, con
             size_t at = strip * p->key->strip_bytes + c * p->key->chunk_bytes;
             strip_args one = { .a = (const float *)(const void *)(q + c * chunk), .b = p->k + at, .ahead = p->next_k + at, .c = s->score + strip * STRIP,
                                .rows = b->n, .c_stride = ATTN_SPLIT, .from = 0, .to = chunk_rows(j, c), .fresh = c == 0 };
-            fetch_beside(p, &one, strip * j->k_chunks + c);
+            bool last = strip * STRIP + STRIP >= hi && c + 1 == j->k_chunks;
+            if (j->fast) fetch(j, p, &one, strip * j->k_chunks + c, last ? p->v : one.b + p->key->chunk_bytes);
             p->key->multiply(&one);
         }
 }
 
 /* y[n, v_head] += w[n, lo..hi) V[lo..hi), v_head] for rows that see the same slots. */
-static void values(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
+static void values(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out, const pages_of *p, const float *shrink) {
     const char *w = s->weight + first * ATTN_SPLIT * j->element;
     for (uint32_t i = 0; i < j->v_strips; i++) {
         strip_args one = { .a = (const float *)(const void *)w, .b = p->v + i * p->value->strip_bytes, .ahead = p->next_v + i * p->value->strip_bytes,
-                           .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad, .from = b->lo[first], .to = b->hi[first] };
-        fetch_beside(p, &one, ATTN_SPLIT / STRIP * j->k_chunks + i);
+                           .c = out->y + (size_t)(b->row + first) * j->v_pad + i * STRIP, .rows = n, .c_stride = j->v_pad, .from = b->lo[first], .to = b->hi[first], .shrink = shrink };
+        if (j->fast) fetch(j, p, &one, ATTN_SPLIT / STRIP * j->k_chunks + i, i + 1 < j->v_strips ? one.b + p->value->strip_bytes : p->next_k);
         p->value->multiply(&one);
     }
 }
 
-/* Scores of rows that see the same slots become weights; what those rows have summed up so far shrinks with the maximum that rises. */
-static void weigh(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out) {
-    float *score = s->score + first * ATTN_SPLIT, *max = &out->max[b->row + first], *lane = s->lane + (b->row + first) * ATTN_LANES, shrink[STRIP_ROWS];
+/* Scores of rows that see the same slots become weights; what those rows have summed up so far shrinks with the maximum that rises, here
+ * or while the values are added. */
+static void weigh(const attn_job *j, const block *b, uint32_t first, uint32_t n, const attn_scratch *s, const attn_partial *out, float *shrink) {
+    float *score = s->score + first * ATTN_SPLIT, *max = &out->max[b->row + first], *lane = s->lane + (b->row + first) * ATTN_LANES;
     uint32_t lo = b->lo[first], hi = b->hi[first];
     if (j->fast) j->fast->weigh(score, s->weight + first * ATTN_SPLIT * j->element, n, lo, hi, max, lane, shrink);
     else
         for (uint32_t r = 0; r < n; r++) shrink[r] = j->k->weigh(score + r * ATTN_SPLIT, lo, hi, max + r, lane + r * ATTN_LANES);
-    for (uint32_t r = 0; r < n; r++) {
+    for (uint32_t r = 0; !j->shrinks && r < n; r++) {
         float *y = out->y + (size_t)(b->row + first + r) * j->v_pad;
         if (shrink[r] != 1) j->k->scale(y, shrink[r], y, j->v_pad);
     }
 }
 
 static void block_step(const attn_job *j, const block *b, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
+    float shrink[STRIP_ROWS];
     scores(j, b, s, p);
     for (uint32_t r = 0, n; r < b->n; r += n) {
         for (n = b->same ? b->n : 1; r + n < b->n && b->lo[r + n] == b->lo[r] && b->hi[r + n] == b->hi[r];) n++;
         if (b->lo[r] >= b->hi[r]) continue;
-        weigh(j, b, r, n, s, out);
-        values(j, b, r, n, s, out, p);
+        weigh(j, b, r, n, s, out, shrink);
+        values(j, b, r, n, s, out, p, j->shrinks ? shrink : NULL);
     }
 }
 
@@ -138,20 +161,11 @@ static void make_operands(const attn_job *j, pages_of *p, uint32_t slots, const 
     p->value = &j->value;
 }
 
-/* The step that this thread will probably take next: the one after it or, where threads take segment after segment in turn, the first one
- * of the segment that will be left. */
-static uint32_t next_step(const attn_job *j, const attn_tile *t, uint32_t step, uint32_t end) {
-    const uint32_t per = ATTN_SEGMENT / ATTN_SPLIT;
-    uint32_t next = step + 1;
-    if (t->parts && next % per == 0) next += (j->threads - 1) * per;
-    return next * ATTN_SPLIT < end ? next : step;
-}
-
-/* The pages of a step and of the one after it, for keys up to `end`; without one there, nothing is fetched that is not there already. */
-static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step, uint32_t end, const attn_scratch *s) {
+/* The pages of a step and of the one after it, for keys up to `seen`; without one there, nothing is fetched that is not there already. */
+static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step, uint32_t seen, const attn_scratch *s) {
     const attn_args *a = j->a;
     const uint32_t *pages = a->b->pages[a->b->seq[t->token]];
-    uint32_t left = end - step * ATTN_SPLIT, slots = left < ATTN_SPLIT ? left : ATTN_SPLIT, page = pages[step], next = pages[next_step(j, t, step, end)];
+    uint32_t left = seen - step * ATTN_SPLIT, slots = left < ATTN_SPLIT ? left : ATTN_SPLIT, page = pages[step], next = pages[left > ATTN_SPLIT ? step + 1 : step];
     pages_of p = { .k = kv_k(a->kv, page, a->layer, t->kv_head), .next_k = kv_k(a->kv, next, a->layer, t->kv_head),
                    .key = &j->stored_key, .value = &j->stored_value };
     if (a->shared_v) {
@@ -166,16 +180,19 @@ static pages_of step_pages(const attn_job *j, const attn_tile *t, uint32_t step,
     p.beside[2] = a->shared_v ? p.beside[0] : p.next_v;
     p.beside[3] = a->shared_v ? p.beside[1] : p.next_v + a->kv->v_bytes / 2;
     p.stride = STRIP * dtype_block_bytes(a->kv->type) / dtype_block_elems(a->kv->type);
-    if (j->fast && !(j->direct && attn_rows(t) <= ATTN_DIRECT_ROWS)) make_operands(j, &p, slots, s);
+    uint32_t rows = attn_rows(t), blocks = (rows + STRIP_ROWS - 1) / STRIP_ROWS;
+    if (rows > ATTN_DIRECT_ROWS) p.share = (a->kv->k_bytes + a->kv->v_bytes) / (blocks * (ATTN_SPLIT / STRIP * j->k_chunks + j->v_strips));
+    if (j->fast && rows > j->direct_rows) make_operands(j, &p, slots, s);
     return p;
 }
 
-static void tile_step(const attn_job *j, const attn_tile *t, uint32_t step, const attn_scratch *s, const attn_partial *out, const pages_of *p) {
+static void tile_step(const attn_job *j, const attn_tile *t, uint32_t step, const attn_scratch *s, const attn_partial *out, pages_of *p) {
     uint32_t rows = attn_rows(t), from = step * ATTN_SPLIT;
     bool whole = s->pos[0] + 1 >= from + ATTN_SPLIT && attn_first_key(j->a, s->pos[rows - 1]) <= from; /* as nearly all pages of a long context */
     for (uint32_t row = 0; row < rows; row += STRIP_ROWS) {
         block b = { .row = row, .n = rows - row < STRIP_ROWS ? rows - row : STRIP_ROWS, .same = whole, .hi[0] = ATTN_SPLIT };
         bool any = whole;
+        p->calls_before = row / STRIP_ROWS * (ATTN_SPLIT / STRIP * j->k_chunks + j->v_strips);
         for (uint32_t r = 0; !whole && r < b.n; r++) {
             if (sees(j, s->pos[row + r], from, from + ATTN_SPLIT, &b.lo[r], &b.hi[r])) any = true;
             else b.lo[r] = b.hi[r] = from;
@@ -186,8 +203,8 @@ static void tile_step(const attn_job *j, const attn_tile *t, uint32_t step, cons
     }
 }
 
-/* e^x; fast, where scores count powers of two, 2^x. */
-static float power(const attn_job *j, float x) { return j->fast ? vmath_weight(x) : vmath_exp(x); }
+/* e^x; fast, where scores count powers of two, 2^x. Of two maxima one is the higher: half of all calls are for 0. */
+static float power(const attn_job *j, float x) { return x == 0 ? 1 : j->fast ? vmath_weight(x) : vmath_exp(x); }
 
 static float fold(float *lane) {
     for (int half = ATTN_LANES / 2; half; half /= 2)

@@ -22,6 +22,7 @@ const backend backend_cpu = {
     .place_units = place_units,
     .place_unit_bytes = panel_bytes,
     .place = place,
+    .kv_pairs = cpu_kv_pairs,
     .attn_scratch = cpu_attn_scratch,
     .product_scratch = cpu_product_scratch,
 #define OP(NAME) .NAME = cpu_##NAME,

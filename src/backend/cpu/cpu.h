@@ -14,6 +14,7 @@ const cpu_kernels *cpu_active(void); /* kernels of cpu_chosen_isa() */
 #include "op/ops.def"
 #undef OP
 
+bool cpu_kv_pairs(dtype cache, precision p);                             /* backend.kv_pairs */
 uint64_t cpu_attn_scratch(const kv_view *kv, uint32_t heads, uint64_t rows, uint32_t threads); /* backend.attn_scratch */
 
 uint64_t cpu_product_scratch(op_id op, const weight *const *w, uint32_t n, scratch_case c);             /* backend.product_scratch */

@@ -15,11 +15,12 @@ typedef struct strip_args {
     const float *a;    /* [rows][STRIP_DEPTH]; for products of operands (attn_fast.h) those of their elements */
     const char *b;     /* the strip, from its row 0 on */
     const char *ahead; /* memory to be fetched meanwhile, laid out like b; b itself: nothing */
-    const char *beside[4]; /* attn_fast's direct[] in place of ahead: memory to be fetched meanwhile in four streams, at once because */
-    size_t stride;         /* a processor looks further ahead in several than in one; each by so many bytes every second pair of rows */
+    const char *beside[4]; /* few rows of attn_fast: also these, in four streams at once because a processor looks further ahead in */
+    size_t stride;         /* several than in one; each by so many bytes every second pair of rows */
     float *c;          /* [rows], 32 floats each, c_stride floats apart */
     size_t rows, c_stride, from, to;
     bool fresh;        /* c is not yet set: from zero */
+    const float *shrink; /* [rows], attn_fast.shrinks alone: what c is multiplied by first; NULL: nothing */
 } strip_args;
 /* c[r][j] (+)= sum over k in [from, to) of a[r][k] b[k][j]: a chain of fused multiply-adds in order of k for every output. */
 typedef void (*strip_fn)(const strip_args *s);

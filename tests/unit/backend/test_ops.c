@@ -96,6 +96,8 @@ static void spoil(const kv_view *kv, const batch *b, uint32_t per_seq) {
 
 /* kv: its shape; rows: positions and sequences of the batch, each sequence with per_seq pages. */
 static void compare_attention(bench *b, kv_view kv, batch *rows, uint32_t group, uint32_t window, uint32_t per_seq) {
+    precision p = below(2) ? PRECISION_FAST : PRECISION_EXACT;
+    kv.pairs = !kv.shared_v && below(3) && b->got.backend->kv_pairs(kv.type, p);
     assert_true(kv_view_layout(&kv));
     kv.data = aligned_alloc(64, (MAX_PAGES * kv.page_bytes + 63) / 64 * 64);
     fill_cache(&kv, per_seq * SEQS);
@@ -109,7 +111,7 @@ static void compare_attention(bench *b, kv_view kv, batch *rows, uint32_t group,
     attn_args a = { .y = y, .q = random_tensor(b, T, kv.n_heads * group * kv.k_head), .k = random_tensor(b, T, kv.n_heads * kv.k_head),
                     .v = kv.shared_v ? NULL : random_tensor(b, T, kv.n_heads * kv.v_head), .b = rows, .kv = &kv, .layer = 1, .heads = kv.n_heads * group,
                     .kv_heads = kv.n_heads, .k_head = kv.k_head, .v_head = kv.v_head, .shared_v = kv.shared_v, .scale = 0.3f, .window = window };
-    b->want.precision = b->got.precision = below(2) ? PRECISION_FAST : PRECISION_EXACT;
+    b->want.precision = b->got.precision = p;
     op_attn(&b->want, a);
     a.y = other;
     fwd planned = b->got; /* in no more memory than is planned for it */

@@ -225,9 +225,37 @@ static void fast_products(const attn_fast *d, const attn_fast *f, cpu_isa isa, o
     a.a = got->row;
     a.b = a.ahead = (const char *)got->strip;
     a.c = c1;
+    float factor[FAST_ROWS];
+    if (f->shrinks && !a.fresh && below(2)) { /* sums that shrink first are those that were made to shrink */
+        fill(factor, FAST_ROWS, plain);
+        fill(c0, FAST_ROWS * 40, plain);
+        memcpy(c1, c0, sizeof c0);
+        for (uint32_t r = 0; r < rows; r++) vector_kernels_for(isa)->scale(c0 + r * 40, factor[r], c0 + r * 40, STRIP);
+        strip_args b = a;
+        b.a = want->row;
+        b.b = b.ahead = (const char *)want->strip;
+        b.c = c0;
+        scalar()->strip[STRIP_F32](&b);
+        a.shrink = factor;
+    }
     (f->multiply ? f->multiply : vector_kernels_for(isa)->strip[STRIP_F32])(&a);
     for (int i = 0; i < FAST_ROWS * 40; i++)
         if (!same_float(c0[i], c1[i])) fail_msg("a product of operands on %s is %a, by definition %a", f->name, (double)c1[i], (double)c0[i]);
+}
+
+/* Halves of a cache in pairs are what fast attention would have made of halves. */
+static void fast_halves(const attn_fast *f) {
+    float x[STRIP_DEPTH];
+    uint16_t got[STRIP_DEPTH + 1];
+    size_t n = 1 + below(STRIP_DEPTH);
+    if (!f->halves) return;
+    fill(x, STRIP_DEPTH, below(2) ? plain : any);
+    memset(got, 0x5a, sizeof got);
+    f->halves(x, n, got);
+    for (size_t i = 0; i < n; i++) {
+        if (!same_float(bf16_rounded(f16_to_f32(f32_to_f16(x[i]))), bf16_to_f32(got[i]))) fail_msg("a half of a pair on %s is %a, of %a", f->name, (double)bf16_to_f32(got[i]), (double)x[i]);
+    }
+    assert_int_equal(got[n], 0x5a5a);
 }
 
 /* A strip as it is stored gives what its operand gives; of a pair of rows of which one is beyond the range, the other does not matter. */
@@ -262,6 +290,7 @@ static void every_fast_kernel_is_its_definition(void **state) {
         for (int i = 0; i < ROUNDS / 4; i++) {
             static _Alignas(64) operands want, got;
             fast_rows(d, f, &want, &got);
+            fast_halves(f);
             for (int kind = 0; kind < STRIP_KINDS; kind++) fast_strips(d, f, &want, &got, (strip_kind)kind);
             fast_products(d, f, (cpu_isa)isa, &want, &got);
             for (int kind = 0; kind < STRIP_KINDS; kind++) fast_directs(f, &got, (strip_kind)kind);

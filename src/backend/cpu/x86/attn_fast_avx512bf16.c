@@ -15,6 +15,16 @@ static inline __attribute__((always_inline)) void operand_row(const __m512 *v, s
     }
 }
 
+#include "backend/cpu/x86/weigh512.inc"
+
+static void halves(const float *x, size_t n, uint16_t *to) {
+    for (size_t i = 0; i < n; i += VN) {
+        VM there = V_LANES((int)i, 0, (int)n);
+        __m512 half = _mm512_cvtph_ps(_mm512_cvtps_ph(V_LOAD_N(x + i, there), _MM_FROUND_TO_NEAREST_INT));
+        _mm256_mask_storeu_epi16(to + i, there, (__m256i)_mm512_cvtneps_pbh(half));
+    }
+}
+
 /* Two rows of a strip, column beside column. */
 static inline __m512i pairs_of(__m512 upper, __m512 lower) {
     const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
@@ -43,6 +53,24 @@ OPERAND_OF(q8_v)
 
 enum { PRODUCT_ROWS = 14 };
 
+static inline __attribute__((always_inline)) void begin_sums(const int R, const strip_args *s, size_t row, __m512 sum[][2]) {
+    const float *c = s->c + row * s->c_stride;
+    if (s->fresh)
+        for (int r = 0; r < R; r++) sum[r][0] = sum[r][1] = V_ZERO();
+    else if (!s->shrink)
+        for (int r = 0; r < R; r++)
+            for (int w = 0; w < 2; w++) sum[r][w] = V_LOAD(c + (size_t)r * s->c_stride + w * VN);
+    else
+        for (int r = 0; r < R; r++)
+            for (int w = 0; w < 2; w++) sum[r][w] = V_MUL(V_LOAD(c + (size_t)r * s->c_stride + w * VN), V_SET(s->shrink[row + (size_t)r]));
+}
+
+static inline __attribute__((always_inline)) void end_sums(const int R, const strip_args *s, size_t row, __m512 sum[][2]) {
+    float *c = s->c + row * s->c_stride;
+    for (int r = 0; r < R; r++)
+        for (int w = 0; w < 2; w++) V_STORE(c + (size_t)r * s->c_stride + w * VN, sum[r][w]);
+}
+
 /* R rows times one pair of rows of the strip, of which `take` lets both or one through. */
 static inline __attribute__((always_inline)) void add_pair(const int R, __m512 sum[][2], const char *a, const char *b, __m512i take, const bool whole) {
     __m512i v[2] = { _mm512_loadu_si512(b), _mm512_loadu_si512(b + 64) };
@@ -57,16 +85,21 @@ static inline __attribute__((always_inline)) void add_pair(const int R, __m512 s
 /* R is a constant wherever this is called, so that the sums stay in registers. */
 static inline __attribute__((always_inline)) void product_rows(const int R, const strip_args *s, size_t row) {
     const char *a = (const char *)s->a + row * STRIP_DEPTH * 2;
-    float *c = s->c + row * s->c_stride;
     __m512 sum[PRODUCT_ROWS][2];
-    for (int r = 0; r < R; r++)
-        for (int w = 0; w < 2; w++) sum[r][w] = s->fresh ? V_ZERO() : V_LOAD(c + (size_t)r * s->c_stride + w * VN);
+    begin_sums(R, s, row, sum);
     size_t k = s->from / 2;
     if (s->from % 2) add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_set1_epi32(0xffff), false), k++;
-    for (; k < s->to / 2; k++) add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_setzero_si512(), true);
+    for (const char *ahead = s->ahead; k < s->to / 2; k++) {
+        const char *const *beside = s->beside + k % 2 * 2;
+        for (size_t w = 0; w < 2; w++) {
+            V_FETCH_FAR(ahead + w * 64);
+            if (R <= ATTN_DIRECT_ROWS) V_FETCH_FAR(beside[w] + k / 2 * s->stride);
+        }
+        ahead += R <= ATTN_DIRECT_ROWS ? 128 : s->stride;
+        add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_setzero_si512(), true);
+    }
     if (s->to % 2) add_pair(R, sum, a + k * 4, s->b + k * 128, _mm512_set1_epi32((int)0xffff0000), false);
-    for (int r = 0; r < R; r++)
-        for (int w = 0; w < 2; w++) V_STORE(c + (size_t)r * s->c_stride + w * VN, sum[r][w]);
+    end_sums(R, s, row, sum);
 }
 
 static void product(const strip_args *s) {
@@ -102,6 +135,11 @@ static inline __attribute__((always_inline)) void add_direct(const int R, __m512
     }
 }
 
+#define FETCH_f32(p, k) (V_FETCH_FAR((p) + (k) * 128), V_FETCH_FAR((p) + (k) * 128 + 64))
+#define FETCH_f16(p, k) V_FETCH_FAR((p) + (k) * 64)
+#define FETCH_q8_k(p, k) V_FETCH_FAR((p) + (k) * 34)
+#define FETCH_q8_v(p, k) V_FETCH_FAR((p) + (k) * 34)
+
 /* The first and the last pair may have one row that counts: the other is not read, it may hold anything. */
 #define DIRECT_OF(kind)                                                                                                \
     static inline __attribute__((always_inline)) void direct_pair_##kind(const int R, const strip_args *s, __m512 sum[][2], const __m512 scale[2], size_t k, const bool first, const bool second) { \
@@ -109,7 +147,8 @@ static inline __attribute__((always_inline)) void add_direct(const int R, __m512
         const char *const *beside = s->beside + (k & 2);                                                               \
         (void)scale;                                                                                                   \
         for (size_t w = 0; w < 2; w++) {                                                                               \
-            V_FETCH(beside[w] + k / 4 * s->stride);                                                                    \
+            V_FETCH_FAR(beside[w] + k / 4 * s->stride);                                                                \
+            FETCH_##kind(s->ahead, k + w);                                                                             \
             upper[w] = first ? ROW_##kind(s->b, k, w * VN, scale[w]) : V_ZERO();                                       \
             lower[w] = second ? ROW_##kind(s->b, k + 1, w * VN, scale[w]) : V_ZERO();                                  \
         }                                                                                                              \
@@ -118,8 +157,7 @@ static inline __attribute__((always_inline)) void add_direct(const int R, __m512
     static inline __attribute__((always_inline)) void direct_rows_##kind(const int R, const strip_args *given) {       \
         const strip_args s[1] = { *given };                                                                            \
         __m512 sum[ATTN_DIRECT_ROWS][2], scale[2] = { V_ZERO(), V_ZERO() };                                            \
-        for (int r = 0; r < R; r++)                                                                                    \
-            for (int w = 0; w < 2; w++) sum[r][w] = s->fresh ? V_ZERO() : V_LOAD(s->c + (size_t)r * s->c_stride + w * VN); \
+        begin_sums(R, s, 0, sum);                                                                                      \
         size_t k = s->from / 2 * 2;                                                                                    \
         if (s->from % 2) {                                                                                             \
             for (size_t w = 0; w < 2; w++) { SCALES_##kind(scale[w], s->b, k, w * VN); }                               \
@@ -135,8 +173,7 @@ static inline __attribute__((always_inline)) void add_direct(const int R, __m512
             for (size_t w = 0; w < 2; w++) { SCALES_##kind(scale[w], s->b, k, w * VN); }                               \
             direct_pair_##kind(R, s, sum, scale, k, true, false);                                                      \
         }                                                                                                              \
-        for (int r = 0; r < R; r++)                                                                                    \
-            for (int w = 0; w < 2; w++) V_STORE(s->c + (size_t)r * s->c_stride + w * VN, sum[r][w]);                   \
+        end_sums(R, s, 0, sum);                                                                                        \
     }                                                                                                                  \
     static void direct_##kind(const strip_args *s) {                                                                   \
         switch (s->rows) {                                                                                             \
@@ -156,8 +193,9 @@ DIRECT_OF(q8_k)
 DIRECT_OF(q8_v)
 
 #define FAST_TABLE attn_fast_avx512bf16
-#define FAST_DIRECT .direct = { [STRIP_F32] = direct_f32, [STRIP_F16] = direct_f16, [STRIP_Q8_K] = direct_q8_k, [STRIP_Q8_V] = direct_q8_v },
+#define FAST_DIRECT .shrinks = true, .halves = halves, .direct = { [STRIP_F32] = direct_f32, [STRIP_F16] = direct_f16, [STRIP_Q8_K] = direct_q8_k, [STRIP_Q8_V] = direct_q8_v },
 #define FAST_NAME "avx512bf16"
 #define FAST_BYTES 2
 #define FAST_MULTIPLY product
+#define FAST_WEIGH weigh512
 #include "backend/cpu/attn_fast.inc"
