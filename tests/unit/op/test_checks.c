@@ -164,12 +164,12 @@ static good *new_good(void) {
        g->attn.y->cols = 5 * V_HEAD, g->attn.y->stride = g->attn.y->cols * 4))                                         \
     X(swiglu, narrow_gate, g->swiglu.gate->cols--)                                                                     \
     X(swiglu, fewer_rows_up, g->swiglu.up->rows--)                                                                     \
-    X(swiglu, in_place, g->swiglu.y = g->swiglu.gate)                                                                  \
+    X(swiglu, taped_in_place, (g->swiglu.y = g->swiglu.gate)->grad = g->memory[0])                                     \
     X(swiglu, output_in_half_precision, g->swiglu.y->type = DTYPE_F16)                                                 \
-    X(swiglu, in_place_of_up, g->swiglu.y = g->swiglu.up)                                                              \
+    X(swiglu, taped_in_place_of_up, (g->swiglu.y = g->swiglu.up)->grad = g->memory[0])                                 \
     X(add, narrow_a, g->add.a->cols--)                                                                                 \
     X(add, fewer_rows_of_b, g->add.b->rows--)                                                                          \
-    X(add, in_place, g->add.y = g->add.a)                                                                              \
+    X(add, taped_in_place, (g->add.y = g->add.a)->grad = g->memory[0])                                                 \
     X(add, output_in_half_precision, g->add.y->type = DTYPE_F16)                                                       \
     X(add, in_place_of_b, g->add.y = g->add.b)                                                                         \
     X(gather, row_beyond_the_input, g->rows[1] = ROWS)                                                                 \
