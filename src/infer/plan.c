@@ -73,8 +73,8 @@ static uint64_t product_bytes(const model *m, const backend *b, scratch_case c) 
 static uint64_t scratch_bytes(const model_spec *s, uint64_t rows) {
     uint64_t q = (uint64_t)s->heads * (spec_is_mla(s) ? spec_k_head(s) + s->kv_lora + s->nope + s->rope_dim + s->v_dim : 3 * s->head_dim);
     uint64_t kv_cols = (uint64_t)spec_kv_heads(s) * (spec_k_head(s) + spec_v_head(s)) * 2;
-    uint64_t ffn = 3ull * (s->ff > s->expert_ff * (uint64_t)s->router.top_k ? s->ff : s->expert_ff * (uint64_t)s->router.top_k);
-    uint64_t per_row = 8ull * s->d + q + kv_cols + ffn + 3ull * s->shared_ff + (uint64_t)s->d * s->router.top_k + 2ull * s->router.experts;
+    uint64_t ffn = 2ull * (s->ff > s->expert_ff * (uint64_t)s->router.top_k ? s->ff : s->expert_ff * (uint64_t)s->router.top_k);
+    uint64_t per_row = 8ull * s->d + q + kv_cols + ffn + 2ull * s->shared_ff + (uint64_t)s->d * s->router.top_k + 2ull * s->router.experts;
     uint64_t logits_rows = rows < PLAN_LOGITS_ROWS ? rows : PLAN_LOGITS_ROWS;
     return (rows * per_row + logits_rows * s->vocab) * sizeof(float);
 }

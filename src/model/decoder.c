@@ -14,8 +14,13 @@ tensor *decoder_norm(const fwd *f, tensor *x, const tensor *w, float eps) {
     return y;
 }
 
+/* Where the result of an elementwise op goes: over an operand that nobody asks for again, whose lines are near; training keeps every
+ * activation for the tape. */
+static tensor *over(const fwd *f, tensor *spent) { return f->tape ? fwd_tensor(f, spent->rows, spent->cols) : spent; }
+
+/* b is spent. */
 static tensor *add(const fwd *f, tensor *a, tensor *b) {
-    tensor *y = fwd_tensor(f, a->rows, a->cols);
+    tensor *y = over(f, b);
     op_add(f, (add_args){ y, a, b });
     return y;
 }
@@ -38,8 +43,9 @@ static tensor *attention(const fwd *f, const model *m, int il, const batch *b, t
 }
 
 tensor *decoder_ffn(const fwd *f, tensor *x, const ffn_weights *w) {
-    tensor *gate = fwd_tensor(f, x->rows, w->gate.w.rows), *up = fwd_tensor(f, x->rows, w->up.w.rows), *h = fwd_tensor(f, x->rows, gate->cols);
+    tensor *gate = fwd_tensor(f, x->rows, w->gate.w.rows), *up = fwd_tensor(f, x->rows, w->up.w.rows);
     op_linear(f, (linear_args){ .y = { gate, up }, .x = x, .w = { &w->gate, &w->up }, .n = 2 });
+    tensor *h = over(f, gate);
     op_swiglu(f, (swiglu_args){ h, gate, up });
     return decoder_linear(f, h, &w->down);
 }
@@ -55,8 +61,9 @@ static tensor *experts(const fwd *f, const model *m, const layer *l, tensor *x) 
     int32_t *ids = arena_must(f->mem, rows, sizeof *ids);
     op_moe_route(f, (moe_route_args){ weights, ids, logits, l->router_bias, r });
     tensor *gate = fwd_tensor(f, rows, m->spec.expert_ff), *up = fwd_tensor(f, rows, m->spec.expert_ff);
-    tensor *h = fwd_tensor(f, rows, m->spec.expert_ff), *down = fwd_tensor(f, rows, m->spec.d), *y = fwd_tensor(f, x->rows, m->spec.d);
+    tensor *down = fwd_tensor(f, rows, m->spec.d), *y = fwd_tensor(f, x->rows, m->spec.d);
     op_moe_linear(f, (moe_linear_args){ .y = { gate, up }, .x = x, .w = { &l->experts.gate, &l->experts.up }, .ids = ids, .top_k = r->top_k, .n = 2 });
+    tensor *h = over(f, gate);
     op_swiglu(f, (swiglu_args){ h, gate, up });
     op_moe_linear(f, (moe_linear_args){ .y = { down }, .x = h, .w = { &l->experts.down }, .ids = ids, .top_k = r->top_k, .n = 1 });
     op_moe_combine(f, (moe_combine_args){ y, down, weights });

@@ -2,6 +2,8 @@
 #include "backend/cpu/panel.h"
 #include "backend/cpu/product.h"
 
+enum { ELEMENTS = 1 << 13 }; /* that a thread takes at once: fewer are not worth sharing */
+
 typedef struct conversion {
     const activations *a;
     const void **out;
@@ -58,7 +60,7 @@ static const void **converted(const fwd *f, const activations *a, size_t bytes, 
     conversion c = { a, arena_must_raw(f->mem, a->n, sizeof *c.out), convert, turned, NULL };
     if (turned) c.spare = arena_must_raw(f->mem, a->n * a->cols, sizeof(float));
     for (uint64_t i = 0; i < a->n; i++) c.out[i] = memory + i * bytes;
-    cpu_over_rows(f, a->n, 8, convert_rows, &c);
+    cpu_over_rows(f, a->n, a->cols < ELEMENTS ? ELEMENTS / (a->cols ? a->cols : 1) : 1, convert_rows, &c);
     return c.out;
 }
 

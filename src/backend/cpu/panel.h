@@ -47,6 +47,10 @@ typedef struct panel_call {
 
 typedef void (*panel_fn)(const panel_call *c);
 
+/* Activation rows from which a product asks for the weights of its next tile: with fewer, the processor's own prefetcher has time enough
+ * and is the better one (SPEED.md). Q8_0 multiplies the fewest values a byte; unpacked panels are near already. */
+static inline int panel_prefetch_from(int t) { return t == DTYPE_UNPACKED ? INT16_MAX : t == DTYPE_Q8_0 ? 5 : 3; }
+
 /* Activation rows for a tile of a format. */
 typedef enum panel_acts { ACTS_Q8, ACTS_BF16, ACTS_F32 } panel_acts;
 static inline panel_acts panel_acts_of(dtype t) { return t == DTYPE_BF16 ? ACTS_BF16 : t == DTYPE_F16 ? ACTS_F32 : ACTS_Q8; }

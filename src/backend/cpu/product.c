@@ -4,8 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { EXACT_ROWS = 16, EXACT_TILE = 32, UNPACKED_PANELS = 2, /* of a task */ NEAR_BYTES = 384 << 10, /* activation rows of a block stay in the second-level cache */
-       PREFETCH_FROM = 5 /* rows: fewer leave the processor's own prefetcher time enough, and it is then the better one (SPEED.md) */ };
+enum { EXACT_ROWS = 16, EXACT_TILE = 32, UNPACKED_PANELS = 2, /* of a task */ NEAR_BYTES = 384 << 10 /* activation rows of a block stay in the second-level cache */ };
 
 /* The tasks that one worker takes first, one after another: then what a tile asks for ahead is what its worker multiplies next, and
  * the same worker reads the same weights at every step, which keeps them near where processors have memory of their own. */
@@ -117,7 +116,7 @@ static void panel_rows(const product_job *j, const product *p, const panels *fro
     const uint8_t *base = from->data + (at - from->from) * bytes;
     panel_call c = { .w = base, .panel_bytes = bytes, .steps = (w->cols + s.step - 1) / s.step, .bias = bias_of(j, p) ? p->bias + first : NULL };
     uint64_t share = (uint64_t)n * bytes / tiles; /* of the next panels, asked for during each tile */
-    c.prefetch_slot = (uint32_t)((uint64_t)n * s.step_bytes * 4 / s.step / tiles);
+    c.prefetch_slot = (uint32_t)(((uint64_t)n * s.step_bytes * 4 / s.step + tiles - 1) / tiles);
     for (uint64_t t = 0; t < tiles; t++) {
         int rows = (int)((r.to - r.from) / tiles + (t < (r.to - r.from) % tiles));
         for (int i = 0; i < rows; i++, row++) {
@@ -143,7 +142,7 @@ static void panel_task(const product_job *j, const product *p, const panels *fro
         span rows = { r, r + block < p->n ? r + block : p->n };
         for (uint64_t at = u.from; at < u.to;) {
             int n = plan.panels == 2 && at + 2 <= u.to && at + 2 <= whole ? 2 : 1;
-            panel_rows(j, p, from, at, n, rows, plan.cap, r == 0 && p->n >= PREFETCH_FROM && from->format != DTYPE_UNPACKED);
+            panel_rows(j, p, from, at, n, rows, plan.cap, r == 0 && p->n >= (uint64_t)panel_prefetch_from(from->format));
             at += (uint64_t)n;
         }
     }
