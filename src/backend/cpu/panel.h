@@ -56,6 +56,16 @@ static inline int panel_prefetch_from(int t) { return t == DTYPE_UNPACKED ? INT1
 typedef enum panel_acts { ACTS_Q8, ACTS_BF16, ACTS_F32 } panel_acts;
 static inline panel_acts panel_acts_of(dtype t) { return t == DTYPE_BF16 ? ACTS_BF16 : t == DTYPE_F16 ? ACTS_F32 : ACTS_Q8; }
 
+/* An act_block in 16 bits, for kernels without products of whole bytes (panel_wide.inc): of elements 4j..4j+3 the even ones, then the odd. */
+typedef struct act_wide {
+    int16_t q[ACT_BLOCK / 4][2][2];
+    float scale, scaled_sum;
+    int32_t minus_sum, minus_sum_low;
+} act_wide;
+
+/* Whether a format's packed panels take activations as act_wide, of kernels that have such tiles. */
+static inline bool panel_acts_wide(int t, bool kernels_wide) { return kernels_wide && t == DTYPE_Q8_0; }
+
 /* A packed panel of `steps` steps -> a panel of DTYPE_UNPACKED. */
 typedef void (*panel_unpack_fn)(const uint8_t *panel, uint64_t steps, uint8_t *out);
 
@@ -63,6 +73,7 @@ typedef void (*panel_unpack_fn)(const uint8_t *panel, uint64_t steps, uint8_t *o
 typedef struct panel_kernels {
     panel_fn tile[PANEL_FORMATS][2][PANEL_MAX_TILE];
     panel_unpack_fn unpack[DTYPE_COUNT];
+    bool wide; /* see panel_acts_wide */
 } panel_kernels;
 
 const panel_kernels *panel_kernels_for(cpu_isa isa);

@@ -134,7 +134,8 @@ static void panel_task(const product_job *j, const product *p, const panels *fro
     const tensor *w = p->w;
     tile_plan plan = plan_tiles(j->tiles, from->format, p->n);
     uint64_t whole = w->rows / panel_shape_of(from->format).rows; /* panels whose rows all exist */
-    uint64_t row_bytes = panel_acts_of(w->type) == ACTS_Q8 ? act_q8_bytes(w->cols) : w->cols * (panel_acts_of(w->type) == ACTS_BF16 ? 2 : 4);
+    uint64_t q8_block = panel_acts_wide(from->format, j->tiles->wide) ? sizeof(act_wide) : sizeof(act_block);
+    uint64_t row_bytes = panel_acts_of(w->type) == ACTS_Q8 ? act_q8_bytes(w->cols) / sizeof(act_block) * q8_block : w->cols * (panel_acts_of(w->type) == ACTS_BF16 ? 2 : 4);
     uint64_t block = NEAR_BYTES / row_bytes / (uint64_t)plan.cap * (uint64_t)plan.cap;
     if (block < (uint64_t)plan.cap) block = (uint64_t)plan.cap;
     for (uint64_t r = 0; r < p->n; r += block) {

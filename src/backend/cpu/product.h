@@ -9,9 +9,9 @@
 typedef struct activations {
     uint64_t n, cols;
     const float **f32;      /* [n] */
-    const void **q8, **bf16; /* [n] act_block[], bfloat16 pairs; NULL until wanted */
-    const uint32_t *order;   /* of the columns of ordered_q8 (tensor_order) */
-    const void **ordered_q8;
+    const void **q8[2], **bf16; /* [n] act_block[] and act_wide[], bfloat16 pairs; NULL until wanted */
+    const uint32_t *order;      /* of the columns of ordered_q8 (tensor_order) */
+    const void **ordered_q8[2];
 } activations;
 
 typedef struct product {

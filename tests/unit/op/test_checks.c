@@ -171,7 +171,7 @@ static good *new_good(void) {
     X(add, fewer_rows_of_b, g->add.b->rows--)                                                                          \
     X(add, taped_in_place, (g->add.y = g->add.a)->grad = g->memory[0])                                                 \
     X(add, output_in_half_precision, g->add.y->type = DTYPE_F16)                                                       \
-    X(add, in_place_of_b, g->add.y = g->add.b)                                                                         \
+    X(add, taped_in_place_of_b, (g->add.y = g->add.b)->grad = g->memory[0])                                            \
     X(gather, row_beyond_the_input, g->rows[1] = ROWS)                                                                 \
     X(gather, row_below_zero, g->rows[0] = -1)                                                                         \
     X(gather, narrow_output, g->gather.y->cols--)                                                                      \
