@@ -51,8 +51,8 @@ typedef struct attn_args {
     float scale;
 } attn_args;
 
-typedef struct swiglu_args { tensor *y; tensor *gate; tensor *up; } swiglu_args; /* y = silu(gate) * up */
-typedef struct add_args { tensor *y; tensor *a; tensor *b; } add_args;
+typedef struct swiglu_args { tensor *y; tensor *gate; tensor *up; } swiglu_args; /* y = silu(gate) * up; without a gradient y may be either */
+typedef struct add_args { tensor *y; tensor *a; tensor *b; } add_args; /* y = a + b; without a gradient y may be either */
 typedef struct gather_args { tensor *y; tensor *x; const int32_t *rows; } gather_args; /* y[i] = x[rows[i]] */
 
 /* How a router turns scores into experts and their weights. Order: scoring, selection (groups), weights. */

@@ -41,8 +41,8 @@ typedef struct backend {
     uint64_t (*place_units)(const tensor *w);
     uint64_t (*place_unit_bytes)(const tensor *w);
     void (*place)(const tensor *w, uint64_t from, uint64_t to, void *at);
-    /* What attention needs of the pass's arena beside its outputs, at most; NULL: next to nothing. */
     bool (*kv_pairs)(dtype cache, precision p); /* whether attention is to find a cache (not MLA's) in kv_view.pairs; NULL: never */
+    /* What attention needs of the pass's arena beside its outputs, at most; NULL: next to nothing. */
     uint64_t (*attn_scratch)(const kv_view *kv, uint32_t heads, uint64_t rows, uint32_t threads);
     uint64_t (*product_scratch)(op_id op, const weight *const *w, uint32_t n, scratch_case c); /* the same of linear, moe_linear and linear_heads */
 #define OP(NAME) void (*NAME)(const fwd *f, const NAME##_args *a);
